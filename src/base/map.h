@@ -1,0 +1,39 @@
+/* A hash table of pointers for one thread: linear probing over a power of two of slots, at most
+ * three quarters full. The table owns neither keys nor values; the key is found in the value
+ * through `key_of`, so an entry costs 16 bytes of table. Removal leaves no tombstones (backward
+ * shift), growth copies all slots at once.
+ */
+#ifndef LINNET_BASE_MAP_H
+#define LINNET_BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+
+struct map_slot {
+        uint64_t hash;
+        void    *value;         /* NULL marks a free slot */
+};
+
+struct map {
+        struct map_slot *slots; /* owned */
+        size_t           size;  /* 0 or a power of two */
+        size_t           count;
+        struct str (*key_of)(const void *value);
+        struct hash_key  key;
+};
+
+void  map_init(struct map *map, struct str (*key_of)(const void *value), struct hash_key key);
+void  map_deinit(struct map *map);                      /* the values are their owners' */
+void *map_find(const struct map *map, struct str key);  /* NULL when there is none */
+bool  map_add(struct map *map, void *value);    /* the key must not be there; false: no memory */
+void *map_remove(struct map *map, struct str key);      /* the removed value, or NULL */
+
+/* The first value at or after slot *at, and *at moved behind it; NULL at the end. Start with 0.
+ * The map must not change during the walk. */
+void *map_next(const struct map *map, size_t *at);
+
+#endif
