@@ -1,0 +1,73 @@
+/* The configuration as one value: made from the defaults, then the file, then the environment.
+ * Later wins. Nothing in it is a pointer, so that a snapshot is a plain copy. */
+#ifndef LINNET_BROKER_CONFIG_H
+#define LINNET_BROKER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "broker/option.h"
+#include "core/settings.h"
+#include "net/address.h"
+
+enum { CONFIG_LISTENERS_MAX = 64, CONFIG_PATH_SIZE = 1024 };
+
+struct config_listener {
+        char           type[8];                 /* "tcp" */
+        char           name[32];
+        char           bind[ADDRESS_TEXT_SIZE]; /* as written; empty until an address was given */
+        struct address address;                 /* of `bind` */
+        uint32_t       max_connections;         /* 0: no limit */
+        uint32_t       backlog;
+        bool           implied;                 /* the default; a configured one replaces it */
+};
+
+struct config {
+        struct settings        settings;
+        uint32_t               shards;          /* 0: one per core */
+        char                   node_name[128];
+        char                   data_dir[CONFIG_PATH_SIZE];
+        char                   log_file[CONFIG_PATH_SIZE];      /* empty: standard error */
+        enum log_level         log_level;
+        enum log_format        log_format;
+        struct config_listener listeners[CONFIG_LISTENERS_MAX];
+        unsigned               listener_count;
+};
+
+/* All that is wrong, one line each: "linnet.conf:12: what; a hint". Zeroed it is empty. */
+struct config_errors {
+        struct buffer text;                     /* may lack lines when there was no memory */
+        unsigned      count;
+};
+
+extern const struct option config_listener_options[];   /* keys behind listener.tcp.<name>. */
+extern const size_t        config_listener_option_count;
+
+/* The defaults, with one listener: tcp external on [::]:1883. */
+void config_init(struct config *config);
+
+/* One key as in the file. False leaves the config as it was, and `why` says what is wrong. */
+bool config_set(struct config *config, struct str key, struct str value,
+                char why[static OPTION_WHY_SIZE]);
+
+/* What no key shows alone: every listener has an address, watermarks are in order. Adds what is
+ * wrong to `errors`; `where` begins each line, "linnet.conf" say. */
+bool config_check(struct config *config, const char *where, struct config_errors *errors);
+
+/* config_set() for every line of the file (NULL: no file) and what it includes, then for every
+ * LINNET_SECTION__KEY of the environment, then config_check(). Does not stop at an error: true when
+ * there was none. The config is changed even so: load into a copy. */
+bool config_load(struct config *config, const char *path, struct config_errors *errors);
+
+__attribute__((format(printf, 2, 3)))
+void config_error(struct config_errors *errors, const char *format, ...);
+void config_errors_deinit(struct config_errors *errors);
+
+/* What a reload changes, one line each: "log.level: info -> debug", with " (needs a restart)"
+ * behind what only a restart applies. Returns how many of those there are. */
+unsigned config_diff(const struct config *from, const struct config *to, struct buffer *lines);
+
+#endif

@@ -1,0 +1,214 @@
+/* linnetd: the daemon in the foreground. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "broker/server.h"
+#include "services/sys/version.h"
+
+enum { SETS_MAX = 64, EXIT_USAGE = 2 };
+
+struct arguments {
+        const char *file;               /* NULL: none */
+        bool        test;
+        struct str  sets[SETS_MAX];     /* -o KEY=VALUE */
+        unsigned    set_count;
+};
+
+static void usage(FILE *out)
+{
+        fputs("linnetd " LINNET_VERSION ", an MQTT broker\n\n"
+              "usage: linnetd [-c FILE] [-o KEY=VALUE]... [-t]\n\n"
+              "  -c FILE        read options from FILE\n"
+              "  -o KEY=VALUE   set one option, after the file and the environment\n"
+              "  -t             check the configuration and exit\n"
+              "  --reference    print the reference of all options (Markdown)\n"
+              "  -V, --version\n"
+              "  -h, --help\n\n"
+              "SIGHUP reloads the file; SIGTERM says goodbye to all clients and stops.\n\n"
+              "options:\n",
+              out);
+        options_help(out);
+}
+
+static bool is(const char *argument, const char *brief, const char *full)
+{
+        return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
+}
+
+/* False when there is nothing more to do; *code is the exit code then. */
+static bool parse_arguments(int argc, char **argv, struct arguments *out, int *code)
+{
+        *code = EXIT_SUCCESS;
+        for (int i = 1; i < argc; i++) {
+                bool has_next = i + 1 < argc;
+
+                if (is(argv[i], "-c", "--config") && has_next) {
+                        out->file = argv[++i];
+                } else if (strcmp(argv[i], "-o") == 0 && has_next && out->set_count < SETS_MAX) {
+                        out->sets[out->set_count++] = str_of(argv[++i]);
+                } else if (is(argv[i], "-t", "--test")) {
+                        out->test = true;
+                } else if (strcmp(argv[i], "--reference") == 0) {
+                        options_reference(stdout);
+                        return false;
+                } else if (is(argv[i], "-V", "--version")) {
+                        puts("linnetd " LINNET_VERSION);
+                        return false;
+                } else if (is(argv[i], "-h", "--help")) {
+                        usage(stdout);
+                        return false;
+                } else {
+                        fprintf(stderr, "linnetd: '%s' is unknown or lacks its value; see --help\n",
+                                argv[i]);
+                        *code = EXIT_USAGE;
+                        return false;
+                }
+        }
+        return true;
+}
+
+/* Defaults, file, environment, then -o. What is wrong is printed, all of it. */
+static bool load(const struct arguments *arguments, struct config *out)
+{
+        struct config_errors errors = { .count = 0 };
+
+        config_init(out);
+        config_load(out, arguments->file, &errors);
+        for (unsigned i = 0; i < arguments->set_count; i++) {
+                struct str value = arguments->sets[i], key;
+                char       why[OPTION_WHY_SIZE];
+
+                if (!str_cut(&value, '=', &key) || value.ptr == NULL)
+                        config_error(&errors, "-o %.*s: KEY=VALUE is wanted", STR_ARGS(key));
+                else if (!config_set(out, key, value, why))
+                        config_error(&errors, "-o %.*s: %s", STR_ARGS(key), why);
+        }
+        if (arguments->set_count > 0 && errors.count == 0)
+                config_check(out, "-o", &errors);
+        if (errors.count > 0)
+                fprintf(stderr, "%.*s\n", STR_ARGS(buffer_str(&errors.text)));
+
+        bool good = errors.count == 0;
+
+        config_errors_deinit(&errors);
+        return good;
+}
+
+static struct log_config log_of(const struct config *config)
+{
+        return (struct log_config){ config->log_level, config->log_format, config->log_file };
+}
+
+/* As many connections as the kernel lets this user have. */
+static void raise_descriptor_limit(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+                LOG(INFO, "limits.descriptors", F_U64("max", limit.rlim_cur));
+}
+
+/* A bad file changes nothing; a good one is applied as far as a running broker can. */
+static void reload(const struct arguments *arguments, struct config *config, struct server *server)
+{
+        static struct config next;      /* too large for a stack one likes to look at */
+        struct buffer        lines = { 0 };
+        struct str           rest, line;
+        struct log_config    log;
+
+        if (!load(arguments, &next)) {
+                LOG(ERROR, "reload.refused", F_TEXT("reason", "see the lines above"));
+                return;
+        }
+        config_diff(config, &next, &lines);
+        for (rest = buffer_str(&lines); rest.len > 0 && str_cut(&rest, '\n', &line);)
+                LOG(INFO, "reload.change", F_STR("option", line));
+        buffer_deinit(&lines);
+        config->settings   = next.settings;
+        config->log_level  = next.log_level;
+        config->log_format = next.log_format;
+        memcpy(config->log_file, next.log_file, sizeof config->log_file);
+        log = log_of(config);
+        if (!log_configure(&log) || !log_reopen())
+                LOG(ERROR, "log.unusable", F_TEXT("file", config->log_file),
+                    F_TEXT("reason", strerror(errno)));
+        if (!server_apply(server, config))
+                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+}
+
+static int serve(const struct arguments *arguments, struct config *config)
+{
+        struct server *server = server_new(config);
+        sigset_t       signals;
+        int            signal_number;
+
+        if (server == NULL)
+                return EXIT_FAILURE;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        if (!server_start(server)) {
+                server_stop(server);
+                return EXIT_FAILURE;
+        }
+        do {
+                if (sigwait(&signals, &signal_number) != 0)
+                        signal_number = SIGTERM;
+                if (signal_number == SIGHUP)
+                        reload(arguments, config, server);
+        } while (signal_number == SIGHUP);
+        LOG(INFO, "broker.stopping", F_TEXT("signal", strsignal(signal_number)));
+        server_stop(server);
+        return EXIT_SUCCESS;
+}
+
+/* Before any thread is made: all of them are to leave these to sigwait(). */
+static void block_signals(void)
+{
+        sigset_t signals;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+        static struct config config;
+        struct arguments     arguments = { .file = NULL };
+        struct log_config    log;
+        int                  code;
+
+        umask(077);
+        if (!parse_arguments(argc, argv, &arguments, &code))
+                return code;
+        if (!load(&arguments, &config))
+                return EXIT_FAILURE;
+        if (arguments.test) {
+                puts("the configuration is good");
+                return EXIT_SUCCESS;
+        }
+        block_signals();
+        log = log_of(&config);
+        if (!log_start(&log)) {
+                fprintf(stderr, "linnetd: log file %s: %s\n", config.log_file, strerror(errno));
+                return EXIT_FAILURE;
+        }
+        raise_descriptor_limit();
+        code = serve(&arguments, &config);
+        log_stop();
+        return code;
+}

@@ -1,0 +1,56 @@
+/* The options: what each is called, what it takes, where it lives in struct config. One table,
+ * option.tbl.h, feeds the parser, the help, the reference page and the difference of two
+ * configurations. */
+#ifndef LINNET_BROKER_OPTION_H
+#define LINNET_BROKER_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/str.h"
+
+struct config;
+
+enum option_kind {
+        OPTION_NUMBER, OPTION_BYTES, OPTION_SECONDS, OPTION_MILLIS, OPTION_PERCENT,
+        OPTION_SWITCH, OPTION_WORD, OPTION_TEXT,
+        OPTION_SECTION                          /* no option: a heading, its text in `help` */
+};
+
+enum { OPTION_WHY_SIZE = 512, OPTION_VALUE_SIZE = 1032 };
+
+struct option {
+        const char        *key;                 /* NULL for a heading */
+        enum option_kind   kind;
+        size_t             offset, size;        /* of the field in its struct */
+        uint64_t           min, max;            /* in the field's unit; a text: min bytes */
+        const char *const *words;               /* of a WORD, NULL at the end; by value */
+        bool               reloadable;
+        const char        *help;
+};
+
+extern const struct option option_rows[];
+extern const size_t        option_count;
+
+const struct option *option_find(struct str key);       /* NULL when there is none */
+
+/* The key most like this one, or NULL when none is near. Listeners' keys are not looked at. */
+const char *option_nearest(struct str key);
+
+/* Puts the value into the option's field of *base. False leaves it, and `why` says what is
+ * wrong. */
+bool option_parse(const struct option *option, struct str value, void *base,
+                  char why[static OPTION_WHY_SIZE]);
+
+/* As option_parse() takes it, in the largest unit that is exact: "64KB", "5m", "on". */
+void option_format(const struct option *option, const void *base,
+                   char to[static OPTION_VALUE_SIZE]);
+
+bool option_same(const struct option *option, const void *a, const void *b);
+
+void options_help(FILE *out);                   /* for --help: a line each */
+void options_reference(FILE *out);              /* doc/configuration.md */
+
+#endif

@@ -1,0 +1,100 @@
+/* Every option but the listeners': key, kind, field of struct config, least and greatest value in
+ * the field's own unit, whether a reload applies it (RELOAD) or only a restart (FIXED), its help.
+ * The defaults are what config_init() sets. ENUMs name their words instead of the two bounds. */
+SECTION("Node")
+OPTION("node.name", TEXT, node_name, 1, 0, FIXED, "what this broker calls itself in $SYS topics")
+OPTION("shards", NUMBER, shards, 0, SHARDS_MAX, FIXED,
+       "threads that serve clients; 0: one per core")
+OPTION("data_dir", TEXT, data_dir, 1, 0, FIXED, "the folder for what outlives the process")
+
+SECTION("Log")
+OPTION("log.file", TEXT, log_file, 0, 0, RELOAD, "empty: standard error")
+OPTION_ENUM("log.level", log_level, option_log_levels, RELOAD, "events below it are not written")
+OPTION_ENUM("log.format", log_format, option_log_formats, RELOAD, "how a line looks")
+
+SECTION("Connections")
+OPTION("mqtt.max_packet_size", BYTES, settings.max_packet_size, 64, PACKET_BYTES_MAX, RELOAD,
+       "the largest packet taken from a client")
+OPTION("mqtt.max_clientid_len", NUMBER, settings.max_clientid_len, 23, 65535, RELOAD,
+       "bytes of a client identifier")
+OPTION("mqtt.max_topic_levels", NUMBER, settings.max_topic_levels, 1, TOPIC_LEVELS_MAX, RELOAD,
+       "levels of a topic or filter")
+OPTION("mqtt.max_topic_alias", NUMBER, settings.max_topic_alias, 0, 65535, RELOAD,
+       "topic aliases a v5 client may use; 0: none")
+OPTION("mqtt.max_qos", NUMBER, settings.max_qos, 0, 2, RELOAD, "the highest quality of service")
+OPTION("mqtt.server_keepalive", SECONDS, settings.server_keepalive_s, 0, 65535, RELOAD,
+       "the keep alive every v5 client is told; 0: the client's own")
+OPTION("mqtt.keepalive_backoff", PERCENT, settings.keepalive_backoff_percent, 100, 1000, RELOAD,
+       "how much of its keep alive a client may be silent")
+OPTION("mqtt.client.idle_timeout", MILLIS, settings.connect_timeout_ms, 100, 3600000, RELOAD,
+       "from accepting a connection to its whole CONNECT")
+OPTION("mqtt.client.output_high", BYTES, settings.output_high_bytes, 4096, 1073741824, RELOAD,
+       "output waiting above it: QoS 0 is dropped, QoS 1 and 2 wait")
+OPTION("mqtt.retain_available", SWITCH, settings.retain_available, 0, 1, RELOAD,
+       "clients may have messages retained")
+OPTION("mqtt.wildcard_available", SWITCH, settings.wildcard_available, 0, 1, RELOAD,
+       "clients may subscribe with + and #")
+OPTION("mqtt.shared_available", SWITCH, settings.shared_available, 0, 1, RELOAD,
+       "clients may subscribe with $share/GROUP/ and $queue/")
+OPTION("mqtt.exclusive_available", SWITCH, settings.exclusive_available, 0, 1, RELOAD,
+       "clients may subscribe with $exclusive/")
+OPTION("mqtt.allow_anonymous", SWITCH, settings.allow_anonymous, 0, 1, RELOAD,
+       "lets anyone in whom no authentication knows, from anywhere")
+OPTION("mqtt.allow_anonymous_loopback", SWITCH, settings.allow_anonymous_loopback, 0, 1, RELOAD,
+       "the same, from this machine only")
+
+SECTION("Sessions")
+OPTION("mqtt.session.max_subscriptions", NUMBER, settings.max_subscriptions, 0, UINT32_MAX, RELOAD,
+       "0: no limit")
+OPTION("mqtt.session.max_inflight", NUMBER, settings.max_inflight, 1, 65535, RELOAD,
+       "QoS 1 and 2 messages on their way to a client at once")
+OPTION("mqtt.session.max_awaiting_rel", NUMBER, settings.max_awaiting_rel, 0, 65535, RELOAD,
+       "QoS 2 messages from a client without PUBREL; 0: no limit")
+OPTION("mqtt.session.await_rel_timeout", MILLIS, settings.await_rel_timeout_ms, 0, UINT32_MAX,
+       RELOAD, "how long such a message waits for its PUBREL; 0: forever")
+OPTION("mqtt.session.retry_interval", MILLIS, settings.retry_interval_ms, 0, UINT32_MAX, RELOAD,
+       "sends again to v3 clients; 0: only when they come back")
+OPTION("mqtt.session.expiry_interval", SECONDS, settings.session_expiry_s, 0, UINT32_MAX, RELOAD,
+       "how long a v3 session with clean session 0 waits for its client")
+OPTION("mqtt.session.max_expiry_interval", SECONDS, settings.max_session_expiry_s, 0, UINT32_MAX,
+       RELOAD, "the longest that v5 clients may ask for; 4294967295s: forever")
+OPTION("mqtt.session.upgrade_qos", SWITCH, settings.upgrade_qos, 0, 1, RELOAD,
+       "delivers with the subscription's QoS where that is higher")
+OPTION("mqtt.session.ignore_loop_deliver", SWITCH, settings.ignore_loop_deliver, 0, 1, RELOAD,
+       "clients do not get back what they published")
+OPTION("mqtt.session.overlapping_copies", SWITCH, settings.overlapping_copies, 0, 1, RELOAD,
+       "one copy per matching filter instead of one per client")
+
+SECTION("Message queues")
+OPTION("mqtt.mqueue.max_length", NUMBER, settings.mqueue_max_length, 0, UINT32_MAX, RELOAD,
+       "messages that wait for one client; 0: no limit")
+OPTION("mqtt.mqueue.max_bytes", BYTES, settings.mqueue_max_bytes, 0, (uint64_t)1 << 50, RELOAD,
+       "bytes that wait for one client; 0: no limit")
+OPTION("mqtt.mqueue.high_watermark", PERCENT, settings.mqueue_high_percent, 1, 100, RELOAD,
+       "of max_length: above it the alarm for a long queue is raised")
+OPTION("mqtt.mqueue.low_watermark", PERCENT, settings.mqueue_low_percent, 0, 100, RELOAD,
+       "of max_length: below it the alarm is cleared")
+OPTION_ENUM("mqtt.mqueue.drop", settings.mqueue_drop, option_mqueue_drops, RELOAD,
+            "which message a full queue gives up")
+OPTION("mqtt.mqueue.store_qos0", SWITCH, settings.mqueue_store_qos0, 0, 1, RELOAD,
+       "QoS 0 messages wait, too, for a client that is away")
+OPTION("mqtt.mqueue.priority", TEXT, settings.mqueue_priorities, 0, 0, RELOAD,
+       "topics that go first, as topic/1=10,topic/2=8; empty: none")
+
+SECTION("Shared subscriptions")
+OPTION_ENUM("mqtt.shared.strategy", settings.shared_strategy, option_strategies, RELOAD,
+            "which member of a group gets a message")
+
+SECTION("Retained and delayed messages")
+OPTION("retainer.max_message_num", NUMBER, settings.retained_max_messages, 0, UINT32_MAX, RELOAD,
+       "0: no limit")
+OPTION("retainer.max_payload_size", BYTES, settings.retained_max_payload, 0, PACKET_BYTES_MAX,
+       RELOAD, "larger payloads are delivered but not retained; 0: no limit")
+OPTION("retainer.expiry_interval", SECONDS, settings.retained_expiry_s, 0, UINT32_MAX, RELOAD,
+       "0: never, unless the message says so")
+OPTION("mqtt.delayed.max_messages", NUMBER, settings.delayed_max_messages, 0, UINT32_MAX, RELOAD,
+       "messages that wait for their time ($delayed/)")
+
+SECTION("$SYS")
+OPTION("mqtt.broker.sys_interval", MILLIS, settings.sys_interval_ms, 0, UINT32_MAX, RELOAD,
+       "how often $SYS topics are published; 0: never")

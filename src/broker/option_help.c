@@ -1,0 +1,114 @@
+/* The options as an operator reads them: --help and doc/configuration.md. */
+#include "broker/option.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "broker/config.h"
+
+static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base);
+static void row_reference(FILE *out, const char *prefix, const struct option *option,
+                          const void *base);
+static void takes(FILE *out, const struct option *option);
+static void table_head(FILE *out);
+
+static const char listener_prefix[] = "listener.tcp.<name>.";
+
+static const char page_head[] =
+        "# Configuration\n\n"
+        "`make docs` writes this page from the option table; do not edit it.\n\n"
+        "One `key = value` a line; `#` begins a comment, quotes keep blanks, the later of two\n"
+        "lines wins, `include FILE` reads another file, relative to this one. The environment\n"
+        "comes last: `LINNET_MQTT__MAX_QOS=1` is `mqtt.max_qos = 1`. Sizes end in `B`, `KB`,\n"
+        "`MB` or `GB`, durations in `ms`, `s`, `m`, `h`, `d` or `w`; `1h30m` is one, too.\n";
+
+static const char listeners_head[] =
+        "\n## Listeners\n\n"
+        "`listener.tcp.<name> = [ADDRESS:]PORT` opens a listener; there may be many. Without\n"
+        "any there is `external` on `[::]:1883`. All of them need a restart.\n";
+
+void options_help(FILE *out)
+{
+        struct config defaults;
+
+        config_init(&defaults);
+        for (size_t i = 0; i < option_count; i++)
+                row_help(out, "", &option_rows[i], &defaults);
+        fprintf(out, "\nListeners\n  %-44s %s\n", "listener.tcp.<name> = [ADDRESS:]PORT",
+                "as many as wanted; without any: external on [::]:1883");
+        for (size_t i = 0; i < config_listener_option_count; i++)
+                row_help(out, listener_prefix, &config_listener_options[i], &defaults.listeners[0]);
+}
+
+void options_reference(FILE *out)
+{
+        struct config defaults;
+
+        config_init(&defaults);
+        fputs(page_head, out);
+        for (size_t i = 0; i < option_count; i++)
+                row_reference(out, "", &option_rows[i], &defaults);
+        fputs(listeners_head, out);
+        table_head(out);
+        for (size_t i = 0; i < config_listener_option_count; i++)
+                row_reference(out, listener_prefix, &config_listener_options[i],
+                              &defaults.listeners[0]);
+}
+
+static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base)
+{
+        char value[OPTION_VALUE_SIZE], setting[2 * OPTION_VALUE_SIZE];
+
+        if (option->kind == OPTION_SECTION) {
+                fprintf(out, "\n%s\n", option->help);
+                return;
+        }
+        option_format(option, base, value);
+        snprintf(setting, sizeof(setting), "%s%s = %s", prefix, option->key, value);
+        fprintf(out, "  %-44s %s\n", setting, option->help);
+}
+
+static void row_reference(FILE *out, const char *prefix, const struct option *option,
+                          const void *base)
+{
+        char value[OPTION_VALUE_SIZE];
+
+        if (option->kind == OPTION_SECTION) {
+                fprintf(out, "\n## %s\n", option->help);
+                table_head(out);
+                return;
+        }
+        option_format(option, base, value);
+        fprintf(out, "| `%s%s` | `%s` | ", prefix, option->key, value);
+        takes(out, option);
+        fprintf(out, " | %s | %s |\n", option->reloadable ? "reload" : "restart", option->help);
+}
+
+static void takes(FILE *out, const struct option *option)
+{
+        struct option bound = *option;
+        uint64_t      bounds[2];
+        char          least[OPTION_VALUE_SIZE], most[OPTION_VALUE_SIZE];
+
+        if (option->kind == OPTION_SWITCH) {
+                fputs("`on`, `off`", out);
+        } else if (option->kind == OPTION_TEXT) {
+                fprintf(out, "text, at most %zu bytes", option->size - 1);
+        } else if (option->kind == OPTION_WORD) {
+                for (size_t i = 0; option->words[i] != NULL; i++)
+                        fprintf(out, "%s`%s`", i > 0 ? ", " : "", option->words[i]);
+        } else {
+                bounds[0]    = option->min;
+                bounds[1]    = option->max;
+                bound.offset = 0;
+                bound.size   = sizeof(bounds[0]);
+                option_format(&bound, &bounds[0], least);
+                option_format(&bound, &bounds[1], most);
+                fprintf(out, "%s to %s", least, most);
+        }
+}
+
+static void table_head(FILE *out)
+{
+        fputs("\n| key | default | takes | applied by | |\n|---|---|---|---|---|\n", out);
+}

@@ -1,0 +1,196 @@
+#include "broker/option.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/config.h"
+#include "unit.h"
+
+TEST(values_are_read_with_their_units)
+{
+        static const struct row {
+                const char *key, *value, *shown;
+        } rows[] = {
+                { "mqtt.max_packet_size",              "64KB",        "64KB"        },
+                { "mqtt.max_packet_size",              "1mb",         "1MB"         },
+                { "mqtt.max_packet_size",              "100",         "100B"        },
+                { "mqtt.max_packet_size",              "1025",        "1025B"       },
+                { "mqtt.mqueue.max_bytes",             "8GB",         "8GB"         },
+                { "mqtt.mqueue.max_bytes",             "0",           "0"           },
+                { "mqtt.client.idle_timeout",          "500ms",       "500ms"       },
+                { "mqtt.client.idle_timeout",          "1m30s",       "90s"         },
+                { "mqtt.session.expiry_interval",      "2h",          "2h"          },
+                { "mqtt.session.expiry_interval",      "1d",          "1d"          },
+                { "mqtt.session.expiry_interval",      "2w",          "2w"          },
+                { "mqtt.session.expiry_interval",      "0",           "0"           },
+                { "mqtt.session.max_expiry_interval",  "4294967295s", "4294967295s" },
+                { "mqtt.mqueue.low_watermark",         "35%",         "35%"         },
+                { "mqtt.mqueue.low_watermark",         "0%",          "0%"          },
+                { "mqtt.retain_available",             "false",       "off"         },
+                { "mqtt.retain_available",             "true",        "on"          },
+                { "mqtt.mqueue.drop",                  "qos0_first",  "qos0_first"  },
+                { "mqtt.shared.strategy",              "hash_topic",  "hash_topic"  },
+                { "node.name",                         "a@b",         "\"a@b\""     },
+        };
+        const struct row *row;
+        struct config     config;
+        char              why[OPTION_WHY_SIZE] = "", shown[OPTION_VALUE_SIZE];
+
+        EACH (rows, row) {
+                const struct option *option = option_find(str_of(row->key));
+
+                config_init(&config);
+                EXPECT(option != NULL, "%s", row->key);
+                EXPECT(option_parse(option, str_of(row->value), &config, why), "%s: %s", row->key,
+                       why);
+                option_format(option, &config, shown);
+                EXPECT(strcmp(shown, row->shown) == 0, "%s, not %s", row->shown, shown);
+        }
+}
+
+TEST(wrong_values_are_told)
+{
+        static const struct row {
+                const char *key, *value, *why;
+        } rows[] = {
+                { "mqtt.max_qos", "3", "3 is not from 0 to 2" },
+                { "mqtt.max_qos", "", "\"\" is not a number" },
+                { "mqtt.max_qos", "-1", "\"-1\" is not a number" },
+                { "mqtt.max_qos", "1x", "\"1x\" is not a number" },
+                { "mqtt.max_qos", "99999999999999999999",
+                  "\"99999999999999999999\" is not a number" },
+                { "mqtt.max_packet_size", "63", "63 is not from 64B to 268435455B" },
+                { "mqtt.max_packet_size", "1TB",
+                  "\"1TB\" is not a size, such as 4096, 64KB or 1MB" },
+                { "mqtt.client.idle_timeout", "30",
+                  "\"30\" is not a duration, such as 500ms, 30s or 2h" },
+                { "mqtt.client.idle_timeout", "2h", "2h is not from 100ms to 1h" },
+                { "mqtt.session.expiry_interval", "1500ms",
+                  "1500ms is not a whole number of seconds" },
+                { "mqtt.session.expiry_interval", "9999999999999999w",
+                  "\"9999999999999999w\" is not a duration, such as 30s, 2h or 1d" },
+                { "mqtt.mqueue.low_watermark", "20",
+                  "\"20\" is not a percentage, such as 20%" },
+                { "mqtt.retain_available", "yes", "\"yes\" is not on or off" },
+                { "mqtt.mqueue.drop", "all", "\"all\" is not one of oldest, newest, qos0_first" },
+                { "node.name", "", "it must not be empty" },
+        };
+        const struct row *row;
+        struct config     config, before;
+        char              why[OPTION_WHY_SIZE];
+
+        config_init(&before);
+        config = before;
+        EACH (rows, row) {
+                const struct option *option = option_find(str_of(row->key));
+
+                EXPECT(!option_parse(option, str_of(row->value), &config, why), "%s = %s", row->key,
+                       row->value);
+                EXPECT(strcmp(why, row->why) == 0, "%s, not %s", row->why, why);
+                EXPECT(option_same(option, &before, &config), "%s", row->key);
+        }
+}
+
+TEST(texts_have_room_for_their_end)
+{
+        const struct option *option = option_find(STR("node.name"));
+        struct config        config;
+        char                 text[129], why[OPTION_WHY_SIZE];
+
+        config_init(&config);
+        memset(text, 'n', sizeof(text));
+        EXPECT(!option_parse(option, str_from(text, 128), &config, why));
+        EXPECT(strcmp(why, "a text of 128 bytes, at most 127") == 0, "%s", why);
+        EXPECT(option_parse(option, str_from(text, 127), &config, why));
+        EXPECT_EQ(strlen(config.node_name), 127);
+}
+
+TEST(a_wrong_key_has_a_nearest)
+{
+        static const struct row {
+                const char *key, *nearest;
+        } rows[] = {
+                { "mqtt.max_qoss",               "mqtt.max_qos"              },
+                { "mqtt.session.maxinflight",    "mqtt.session.max_inflight" },
+                { "log.lvel",                    "log.level"                 },
+                { "zzz",                         NULL                        },
+                { "",                            NULL                        },
+        };
+        const struct row *row;
+
+        EACH (rows, row) {
+                const char *nearest = option_nearest(str_of(row->key));
+
+                EXPECT((nearest == NULL) == (row->nearest == NULL), "%s: %s", row->key,
+                       nearest ? nearest : "none");
+                EXPECT(nearest == NULL || strcmp(nearest, row->nearest) == 0, "%s: %s", row->key,
+                       nearest);
+        }
+}
+
+/* Keys are there once, every default can be written down, and lies within its own bounds. */
+TEST(the_table_is_sound)
+{
+        struct config config, again;
+        char          value[OPTION_VALUE_SIZE], why[OPTION_WHY_SIZE];
+
+        config_init(&config);
+        again = config;
+        for (size_t i = 0; i < option_count; i++) {
+                const struct option *option = &option_rows[i];
+                struct str           text;
+
+                if (option->kind == OPTION_SECTION)
+                        continue;
+                EXPECT(option_find(str_of(option->key)) == option, "%s", option->key);
+                EXPECT(option->size == sizeof(bool) || option->size == sizeof(uint32_t) ||
+                               option->size == sizeof(uint64_t) || option->kind == OPTION_TEXT,
+                       "%s", option->key);
+                option_format(option, &config, value);
+                text = str_of(value);
+                if (option->kind == OPTION_TEXT)
+                        text = str_from(value + 1, text.len - 2);
+                EXPECT(option_parse(option, text, &again, why), "%s: %s", option->key, why);
+                EXPECT(option_same(option, &config, &again), "%s", option->key);
+        }
+        EXPECT(memcmp(&config.settings, &again.settings, sizeof(config.settings)) == 0);
+}
+
+/* All bytes of the settings but padding (under 8) belong to an option: a new field needs a row. */
+TEST(every_setting_has_a_key)
+{
+        size_t covered = 0;
+
+        for (size_t i = 0; i < option_count; i++) {
+                if (option_rows[i].kind != OPTION_SECTION &&
+                    option_rows[i].offset < sizeof(struct settings))
+                        covered += option_rows[i].size;
+        }
+        EXPECT(covered <= sizeof(struct settings) && covered + 8 > sizeof(struct settings),
+               "%zu of %zu bytes", covered, sizeof(struct settings));
+}
+
+TEST(help_and_reference_name_every_key)
+{
+        char  *text = NULL;
+        size_t size = 0;
+
+        for (int page = 0; page < 2; page++) {
+                FILE *out = open_memstream(&text, &size);
+
+                (page == 0 ? options_help : options_reference)(out);
+                fclose(out);
+                for (size_t i = 0; i < option_count; i++) {
+                        if (option_rows[i].key != NULL)
+                                EXPECT(strstr(text, option_rows[i].key) != NULL, "%s",
+                                       option_rows[i].key);
+                }
+                EXPECT(strstr(text, "listener.tcp.<name>.backlog") != NULL);
+                free(text);
+        }
+}
+
+SUITE(option, CASE(values_are_read_with_their_units), CASE(wrong_values_are_told),
+      CASE(texts_have_room_for_their_end), CASE(a_wrong_key_has_a_nearest),
+      CASE(the_table_is_sound), CASE(every_setting_has_a_key),
+      CASE(help_and_reference_name_every_key))

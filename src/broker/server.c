@@ -1,0 +1,423 @@
+#include "broker/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "client/client.h"
+#include "core/shard.h"
+#include "net/listener.h"
+#include "services/modules/delayed.h"
+#include "services/sys/sys.h"
+
+enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
+
+struct door;
+
+/* One thread and what runs on it. */
+struct worker {
+        struct shard           shard;
+        struct server         *server;
+        struct client_manager *clients;
+        struct door           *doors;           /* [listener_count] */
+        struct timer           drained;         /* looks whether the clients are gone */
+        uint64_t               drain_until_ms;
+        pthread_t              thread;
+        bool                   running;
+};
+
+/* One listener on one shard. */
+struct door {
+        struct listener         listener;
+        struct worker          *worker;
+        struct client_listener *shared;
+};
+
+/* Old snapshots are kept until the end: a shard may still be reading one. */
+struct snapshot {
+        struct snapshot *older;
+        struct settings  settings;
+};
+
+struct server {
+        struct config           config;
+        struct broker           broker;
+        struct worker         **workers;        /* [broker.shard_count] */
+        struct client_listener *listeners;      /* [config.listener_count] */
+        char                  (*listener_names)[64];
+        struct snapshot        *snapshots;
+        struct sys             *sys;
+        struct delayed         *delayed;
+};
+
+struct settings_mail {
+        struct mail            mail;
+        const struct settings *settings;
+};
+
+static void on_accepted(struct listener *listener, struct transport *transport)
+{
+        struct door *door = listener->context;
+
+        on_shard(listener->loop);
+        client_accept(door->worker->clients, transport, door->shared);
+}
+
+static const struct settings *snapshot_add(struct server *server, const struct settings *settings)
+{
+        struct snapshot *snapshot = mem_alloc(sizeof *snapshot);
+
+        if (snapshot == NULL)
+                return NULL;
+        *snapshot         = (struct snapshot){ server->snapshots, *settings };
+        server->snapshots = snapshot;
+        return &snapshot->settings;
+}
+
+/* ---- the start list --------------------------------------------------------------------------- */
+
+static bool open_data_dir(struct server *server)
+{
+        const char *path = server->config.data_dir;
+
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+                LOG(ERROR, "data_dir.unusable", F_TEXT("path", path),
+                    F_TEXT("reason", strerror(errno)), F_TEXT("hint", "set data_dir"));
+                return false;
+        }
+        LOG(INFO, "data_dir.open", F_TEXT("path", path));
+        return true;
+}
+
+static bool open_broker(struct server *server)
+{
+        uint64_t seed;
+        unsigned shards = server->config.shards;
+
+        if (shards == 0) {
+                long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+                shards = cores < 1 ? 1 : cores > SHARDS_MAX ? SHARDS_MAX : (unsigned)cores;
+        }
+        random_secret(&seed, sizeof seed);
+        if (!broker_init(&server->broker, shards, server->config.node_name, seed))
+                return false;
+        server->broker.started_us = clock_read().wall_us;
+        server->workers           = mem_zalloc(shards * sizeof server->workers[0]);
+        return server->workers != NULL;
+}
+
+static bool open_services(struct server *server)
+{
+        server->sys     = sys_new(&server->broker);
+        server->delayed = delayed_new(&server->broker);
+        return server->sys != NULL && server->delayed != NULL;
+}
+
+static bool open_worker(struct server *server, unsigned id, const struct settings *settings)
+{
+        struct worker     *worker = mem_zalloc(sizeof *worker);
+        struct loop_config config = { .id    = id,
+                                      .count = server->broker.shard_count,
+                                      .peers = server->broker.loops };
+        uint64_t           seed;
+
+        if (worker == NULL)
+                return false;
+        random_secret(&seed, sizeof seed);
+        config.poll = poll_epoll_new();
+        if (config.poll == NULL ||
+            !shard_init(&worker->shard, &server->broker, &config, settings, seed)) {
+                LOG(ERROR, "shard.failed", F_TEXT("reason", strerror(errno)));
+                poll_free(config.poll);
+                mem_free(worker);
+                return false;
+        }
+        worker->server      = server;
+        server->workers[id] = worker;
+        worker->clients     = client_manager_new(&worker->shard);
+        worker->doors = mem_zalloc(server->config.listener_count * sizeof worker->doors[0]);
+        return worker->clients != NULL && worker->doors != NULL;
+}
+
+static bool open_workers(struct server *server)
+{
+        const struct settings *settings = snapshot_add(server, &server->config.settings);
+
+        for (unsigned i = 0; i < server->broker.shard_count; i++)
+                if (settings == NULL || !open_worker(server, i, settings))
+                        return false;
+        for (unsigned i = 0; i < server->broker.shard_count; i++)
+                server->broker.clients[i] = server->workers[i]->clients;
+        return true;
+}
+
+static bool open_door(struct server *server, struct worker *worker, unsigned at)
+{
+        const struct config_listener *config  = &server->config.listeners[at];
+        struct door                  *door    = &worker->doors[at];
+        struct address                address = config->address;
+        char                          text[ADDRESS_TEXT_SIZE];
+
+        door->worker            = worker;
+        door->shared            = &server->listeners[at];
+        door->listener.accepted = on_accepted;
+        door->listener.context  = door;
+        if (worker != server->workers[0])       /* the port that the kernel chose for the first */
+                address = server->workers[0]->doors[at].listener.address;
+        address_text(&address, text);
+        if (!listener_open(&door->listener, &address, (int)config->backlog)) {
+                LOG(ERROR, "listener.failed", F_TEXT("listener", door->shared->name),
+                    F_TEXT("address", text), F_TEXT("reason", strerror(errno)));
+                return false;
+        }
+        if (worker == server->workers[0]) {
+                address_text(&door->listener.address, text);
+                LOG(INFO, "listener.open", F_TEXT("listener", door->shared->name),
+                    F_TEXT("address", text));
+        }
+        return true;
+}
+
+static bool open_listeners(struct server *server)
+{
+        unsigned count = server->config.listener_count;
+
+        server->listeners      = mem_zalloc(count * sizeof server->listeners[0]);
+        server->listener_names = mem_zalloc(count * sizeof server->listener_names[0]);
+        if (server->listeners == NULL || server->listener_names == NULL)
+                return false;
+        for (unsigned at = 0; at < count; at++) {
+                const struct config_listener *config = &server->config.listeners[at];
+
+                snprintf(server->listener_names[at], sizeof server->listener_names[at], "%s:%s",
+                         config->type, config->name);
+                server->listeners[at].name            = server->listener_names[at];
+                server->listeners[at].max_connections = config->max_connections;
+                for (unsigned i = 0; i < server->broker.shard_count; i++)
+                        if (!open_door(server, server->workers[i], at))
+                                return false;
+        }
+        return true;
+}
+
+static void close_listeners(struct server *server)
+{
+        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++) {
+                struct worker *worker = server->workers[i];
+
+                if (worker == NULL)
+                        continue;
+                for (unsigned at = 0; worker->doors != NULL && at < server->config.listener_count;
+                     at++)
+                        listener_close(&worker->doors[at].listener);
+        }
+        mem_free(server->listeners);
+        mem_free(server->listener_names);
+}
+
+/* No thread runs any more: this one takes the roles in turn. */
+static void close_workers(struct server *server)
+{
+        unsigned count = server->workers != NULL ? server->broker.shard_count : 0;
+
+        for (unsigned i = 0; i < count; i++) {
+                struct worker *worker = server->workers[i];
+
+                if (worker == NULL)
+                        continue;
+                client_manager_free(worker->clients);
+                worker->clients = NULL;
+                role_claim(&worker->shard.loop);
+                if (server->delayed != NULL)
+                        delayed_clear(server->delayed, &worker->shard);
+                role_leave();
+        }
+        for (unsigned i = 0; i < count; i++)
+                if (server->workers[i] != NULL)
+                        shard_deinit(&server->workers[i]->shard);
+}
+
+static void close_services(struct server *server)
+{
+        sys_free(server->sys);
+        delayed_free(server->delayed);
+}
+
+static void close_broker(struct server *server)
+{
+        broker_deinit(&server->broker);
+        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++) {
+                if (server->workers[i] == NULL)
+                        continue;
+                mem_free(server->workers[i]->doors);
+                mem_free(server->workers[i]);
+        }
+        mem_free(server->workers);
+}
+
+/* The order is the architecture; stopping runs it backwards. */
+static const struct {
+        const char *name;
+        bool (*open)(struct server *server);
+        void (*close)(struct server *server);
+} start_list[] = {
+        { "data_dir", open_data_dir, NULL },
+        { "broker", open_broker, close_broker },
+        { "services", open_services, close_services },
+        { "shards", open_workers, close_workers },
+        { "listeners", open_listeners, close_listeners },
+};
+
+enum { START_STEPS = sizeof start_list / sizeof start_list[0] };
+
+static void close_from(struct server *server, unsigned step)
+{
+        while (step-- > 0)
+                if (start_list[step].close != NULL)
+                        start_list[step].close(server);
+        while (server->snapshots != NULL) {
+                struct snapshot *snapshot = server->snapshots;
+
+                server->snapshots = snapshot->older;
+                mem_free(snapshot);
+        }
+        mem_free(server);
+}
+
+struct server *server_new(const struct config *config)
+{
+        struct server *server = mem_zalloc(sizeof *server);
+
+        if (server == NULL)
+                return NULL;
+        server->config = *config;
+        for (unsigned step = 0; step < START_STEPS; step++) {
+                if (start_list[step].open(server))
+                        continue;
+                LOG(ERROR, "start.failed", F_TEXT("step", start_list[step].name));
+                close_from(server, step + 1);
+                return NULL;
+        }
+        return server;
+}
+
+/* ---- running ---------------------------------------------------------------------------------- */
+
+ON_SHARD static void start_on_shard(struct worker *worker)
+{
+        shard_start(&worker->shard);
+        if (worker->shard.loop.config.id == 0)
+                sys_start(worker->server->sys, &worker->shard);
+        for (unsigned at = 0; at < worker->server->config.listener_count; at++)
+                if (!listener_start(&worker->doors[at].listener, &worker->shard.loop))
+                        LOG(ERROR, "listener.failed", F_TEXT("reason", strerror(errno)));
+}
+
+static void *run(void *context)
+{
+        struct worker *worker = context;
+
+        role_claim(&worker->shard.loop);
+        start_on_shard(worker);
+        role_leave();
+        loop_run(&worker->shard.loop);
+        return NULL;
+}
+
+bool server_start(struct server *server)
+{
+        for (unsigned i = 0; i < server->broker.shard_count; i++) {
+                struct worker *worker = server->workers[i];
+                int            failed = pthread_create(&worker->thread, NULL, run, worker);
+
+                worker->running = failed == 0;
+                if (failed != 0) {
+                        LOG(ERROR, "thread.failed", F_TEXT("reason", strerror(failed)));
+                        return false;
+                }
+        }
+        LOG(INFO, "broker.started", F_TEXT("node", server->broker.node_name),
+            F_U64("shards", server->broker.shard_count));
+        return true;
+}
+
+static void settings_deliver(struct loop *loop, struct mail *mail)
+{
+        on_shard(loop);
+        shard_of(loop)->settings = ((struct settings_mail *)(void *)mail)->settings;
+}
+
+static const struct mail_ops settings_ops = { "settings", settings_deliver, NULL };
+
+bool server_apply(struct server *server, const struct config *config)
+{
+        const struct settings *settings = snapshot_add(server, &config->settings);
+
+        if (settings == NULL)
+                return false;
+        for (unsigned i = 0; i < server->broker.shard_count; i++) {
+                struct parcel        *parcel = NULL;
+                struct settings_mail *mail = (struct settings_mail *)(void *)parcel_append(
+                        &parcel, &settings_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
+
+                if (mail == NULL)
+                        return false;
+                mail->settings = settings;
+                loop_post(&server->workers[i]->shard.loop, parcel);
+        }
+        return true;
+}
+
+static void on_drained(struct loop *loop, struct timer *timer)
+{
+        struct worker *worker = list_entry(timer, struct worker, drained);
+
+        on_shard(loop);
+        if (client_count(worker->clients) == 0 || loop->now.mono_ms >= worker->drain_until_ms)
+                loop_stop(loop);
+        else
+                loop_timer(loop, timer, DRAIN_LOOK_MS);
+}
+
+static void drain_deliver(struct loop *loop, struct mail *mail)
+{
+        struct worker *worker = list_entry(loop, struct worker, shard.loop);
+
+        (void)mail;
+        on_shard(loop);
+        for (unsigned at = 0; at < worker->server->config.listener_count; at++)
+                listener_close(&worker->doors[at].listener);
+        client_drain(worker->clients, REASON_SERVER_SHUTTING_DOWN, DRAIN_MS);
+        worker->drain_until_ms = loop->now.mono_ms + DRAIN_MS;
+        worker->drained.fire   = on_drained;
+        loop_timer(loop, &worker->drained, 0);
+}
+
+static const struct mail_ops drain_ops = { "drain", drain_deliver, NULL };
+
+void server_stop(struct server *server)
+{
+        for (unsigned i = 0; i < server->broker.shard_count; i++) {
+                struct worker *worker = server->workers[i];
+                struct parcel *parcel = NULL;
+
+                if (!worker->running)
+                        continue;
+                if (parcel_append(&parcel, &drain_ops, sizeof(struct mail), MAIL_FROM_OUTSIDE))
+                        loop_post(&worker->shard.loop, parcel);
+                else
+                        loop_stop(&worker->shard.loop);
+        }
+        for (unsigned i = 0; i < server->broker.shard_count; i++)
+                if (server->workers[i]->running)
+                        pthread_join(server->workers[i]->thread, NULL);
+        close_from(server, START_STEPS);
+        LOG(INFO, "broker.stopped", F_TEXT("reason", "asked to"));
+}

@@ -1,0 +1,21 @@
+/* The broker put together: shards on threads, listeners, services. */
+#ifndef LINNET_BROKER_SERVER_H
+#define LINNET_BROKER_SERVER_H
+
+#include "broker/config.h"
+
+struct server;
+
+/* Everything but the threads, in the order of the start list. NULL when something failed, after a log line
+ * that says what. */
+struct server *server_new(const struct config *config);
+
+bool server_start(struct server *server);       /* a thread per shard; false: said why */
+
+/* New settings for all shards; what needs a restart is the caller's to tell. False without memory. */
+bool server_apply(struct server *server, const struct config *config);
+
+/* Stops accepting, says goodbye to all clients, waits for the threads and gives everything back. */
+void server_stop(struct server *server);
+
+#endif

@@ -1,0 +1,407 @@
+/* One connection: its states, its end, and what the loop tells it. */
+#include "client/client_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "base/memory.h"
+#include "client/protocol.h"
+
+#define TO(state) (1u << (state))
+
+static const unsigned client_next[CLIENT_STATES] = {
+        [CLIENT_WAITING] = TO(CLIENT_AUTHENTICATING) | TO(CLIENT_CLOSING) | TO(CLIENT_CLOSED),
+        [CLIENT_AUTHENTICATING] = TO(CLIENT_CONNECTED) | TO(CLIENT_CLOSING) | TO(CLIENT_CLOSED),
+        [CLIENT_CONNECTED] = TO(CLIENT_CLOSING) | TO(CLIENT_CLOSED),
+        [CLIENT_CLOSING] = TO(CLIENT_CLOSED),
+        [CLIENT_CLOSED] = 0,
+};
+
+static void ready(struct watch *watch, unsigned events);
+static void fired(struct loop *loop, struct timer *timer);
+static void turn_ended(struct loop *loop, struct chore *chore);
+static void proceed(struct loop *loop, struct chore *chore);
+static void read_turn(struct client *c) ON_SHARD;
+static void read_away(struct client *c) ON_SHARD;
+static void flush(struct client *c) ON_SHARD;
+static void say_end(struct client *c) ON_SHARD;
+static void refuse_connect(struct client *c, enum reason reason, const char *why) ON_SHARD;
+
+struct client *client_begin(struct client_manager *manager, struct transport *transport,
+                            struct client_listener *listener, uint64_t accepted_ms)
+{
+        struct client *c = manager->draining ? NULL : mem_zalloc(sizeof *c);
+
+        if (c == NULL)
+                return NULL;
+        c->magic            = CLIENT_MAGIC;
+        c->manager          = manager;
+        c->shard            = manager->shard;
+        c->listener         = listener;
+        c->accepted_ms      = accepted_ms;
+        c->move_to          = CLIENT_STAYS;
+        c->version          = MQTT_3_1_1;
+        c->packet_bytes_max = UINT32_MAX;
+        c->problem_info     = true;
+        c->linger_ms        = CLIENT_LINGER_MS;
+        c->watch.ready      = ready;
+        c->turn_end.run     = turn_ended;
+        c->proceed.run      = proceed;
+        c->timer.fire       = fired;
+        c->peer.ops         = &client_peer_ops;
+        c->request.shard    = c->shard;
+        c->request.answered = protocol_answered;
+        output_init(&c->output, &manager->pool);
+        address_ip_text(&transport->peer, c->ip);
+        if (!transport->ops->attach(transport, c->shard->loop.config.poll, &c->watch, POLL_READ)) {
+                mem_free(c);
+                return NULL;
+        }
+        c->transport = transport;
+        list_push_back(&manager->clients, &c->in_manager);
+        manager->count++;
+
+        uint64_t end_ms = accepted_ms + c->shard->settings->connect_timeout_ms;
+        uint64_t now_ms = client_now_ms(c);
+
+        loop_timer(&c->shard->loop, &c->timer, end_ms > now_ms ? end_ms - now_ms : 0);
+        return c;
+}
+
+void client_free(struct client *c)
+{
+        assert(c->magic == CLIENT_MAGIC && c->peer.session == NULL);
+        access_cancel(&c->request);
+        loop_timer_cancel(&c->shard->loop, &c->timer);
+        chore_cancel(&c->turn_end);
+        chore_cancel(&c->proceed);
+        if (c->transport != NULL) {
+                c->transport->ops->detach(c->transport, &c->watch);
+                c->transport->ops->free(c->transport);
+                atomic_fetch_sub_explicit(&c->listener->connections, 1, memory_order_relaxed);
+        }
+        output_drop(&c->output);
+        buffer_deinit(&c->unread);
+        buffer_deinit(&c->asked);
+        buffer_deinit(&c->verdicts);
+        protocol_release(c);
+        alias_deinit(&c->aliases);
+        mem_free((char *)(uintptr_t)c->client_id.ptr);
+        mem_free((char *)(uintptr_t)c->username.ptr);
+        mem_free((char *)(uintptr_t)c->auth_method.ptr);
+        list_remove(&c->in_manager);
+        c->manager->count--;
+        c->magic = 0;
+        mem_free(c);
+}
+
+void client_enter(struct client *c, enum client_state state)
+{
+        assert(c->magic == CLIENT_MAGIC);
+        assert(client_next[c->state] & TO(state));
+        c->state = state;
+}
+
+void client_close(struct client *c, enum reason reason, const char *why)
+{
+        if (c->state >= CLIENT_CLOSING)
+                return;
+        c->reason     = reason;
+        c->why        = why;
+        c->will_asked = reason != REASON_NORMAL_DISCONNECTION;  /* [MQTT-3.14.4-3] */
+        client_enter(c, CLIENT_CLOSING);
+        client_dirty(c);
+        loop_timer(&c->shard->loop, &c->timer, c->linger_ms);
+}
+
+void client_lost(struct client *c, const char *why)
+{
+        client_close(c, REASON_UNSPECIFIED_ERROR, why);
+        if (c->state == CLIENT_CLOSING)
+                client_enter(c, CLIENT_CLOSED);
+        client_dirty(c);
+}
+
+void client_fail(struct client *c, enum reason reason, const char *why)
+{
+        if (c->state == CLIENT_CONNECTED)
+                send_disconnect(c, reason, why);        /* [MQTT-4.13.1-1] */
+        else if (c->state < CLIENT_CONNECTED)
+                refuse_connect(c, reason, why);
+        client_close(c, reason, why);
+}
+
+void client_refuse_packet(struct client *c, enum reason reason, const char *why)
+{
+        uint32_t skipped = 0;
+
+        if (c->state >= CLIENT_CLOSING)
+                return;
+        metric_add(&c->shard->metrics.packets_refused, 1);
+        if (log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped)) {
+                char address[ADDRESS_TEXT_SIZE];
+
+                address_text(&c->transport->peer, address);
+                LOG(WARNING, "packet.refused", F_STR("client", c->client_id),
+                    F_TEXT("address", address), F_TEXT("listener", c->listener->name),
+                    F_TEXT("packet", packet_name(c->frame.type)),
+                    F_TEXT("reason", reason_name(reason)), F_TEXT("why", why),
+                    F_U64("skipped", skipped));
+        }
+        if (c->state == CLIENT_WAITING && c->version != MQTT_5 &&
+            reason != REASON_UNSUPPORTED_PROTOCOL_VERSION)
+                client_close(c, reason, why);           /* [MQTT3-3.1.4-1] */
+        else
+                client_fail(c, reason, why);
+}
+
+/* CONNACK with the reason: also tells the hooks, which learn of success elsewhere. */
+static void refuse_connect(struct client *c, enum reason reason, const char *why)
+{
+        struct connack_packet connack = { .reason = reason };
+        bool                  known = packet_reason_allowed(PACKET_CONNACK, reason,
+                                                            PACKET_FROM_SERVER);
+
+        if (c->state == CLIENT_WAITING && c->body.ptr == NULL)
+                return;                                 /* nobody has asked for anything yet */
+        if (!known)
+                connack.reason = REASON_UNSPECIFIED_ERROR;
+        if (why != NULL && c->problem_info && c->version == MQTT_5) {
+                connack.properties.reason_string = str_of(why);
+                property_set(&connack.properties, PROPERTY_REASON_STRING);
+        }
+        send_connack(c, &connack);
+        metric_add(&c->shard->metrics.clients_refused, 1);
+        c->reason = reason;
+        c->why    = why;
+        client_log(c, LOG_LEVEL_WARNING, "client.refused");
+        client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, reason);
+}
+
+void client_leave_session(struct client *c)
+{
+        if (c->peer.session != NULL)
+                session_unbind(c->peer.session, c->will_asked);
+        c->peer.session = NULL;
+}
+
+void client_dirty(struct client *c)
+{
+        loop_at_turn_end(&c->shard->loop, &c->turn_end);
+}
+
+void client_pause(struct client *c)
+{
+        c->paused = true;
+        client_watch(c);
+}
+
+void client_go_on(struct client *c)
+{
+        c->paused = false;
+        if (c->state >= CLIENT_CLOSING)
+                return;
+        client_watch(c);
+        loop_at_next_turn(&c->shard->loop, &c->proceed);
+}
+
+void client_watch(struct client *c)
+{
+        unsigned wants = c->blocked ? POLL_WRITE : 0u;
+
+        if (c->state == CLIENT_CLOSED || c->transport == NULL)
+                return;
+        if (!c->paused || c->state == CLIENT_CLOSING)
+                wants |= POLL_READ;
+        if (wants != c->watch.wants)
+                poll_change(&c->watch, wants);
+}
+
+enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
+                             enum reason reason)
+{
+        struct hook_args args = {
+                .shard        = c->shard,
+                .client_id    = c->client_id,
+                .username     = c->username,
+                .address      = str_of(c->ip),
+                .topic        = topic,
+                .reason       = reason,
+                .why          = c->why,
+                .version      = (unsigned)c->version,
+                .keep_alive_s = c->keep_alive_s,
+                .clean_start  = c->clean_start,
+        };
+
+        return hooks_run(c->shard->broker->hooks, point, &args);
+}
+
+void client_log(struct client *c, enum log_level level, const char *event)
+{
+        char address[ADDRESS_TEXT_SIZE];
+
+        if (!log_enabled(level) || c->transport == NULL)
+                return;
+        address_text(&c->transport->peer, address);
+
+        const struct log_field fields[] = {
+                F_STR("client", c->client_id),
+                F_TEXT("address", address),
+                F_TEXT("listener", c->listener->name),
+                F_U64("version", (uint64_t)c->version),
+                F_TEXT("reason", reason_name(c->reason)),
+                F_TEXT("why", c->why != NULL ? c->why : reason_text(c->reason)),
+        };
+        bool ended = c->state >= CLIENT_CLOSING || level == LOG_LEVEL_WARNING;
+
+        log_event(level, event, fields, ended ? 6 : 4);
+}
+
+/* Readiness that is not wanted is an error of the descriptor: nothing more can come of it. */
+static void ready(struct watch *watch, unsigned events)
+{
+        struct client *c = list_entry(watch, struct client, watch);
+
+        on_shard(&c->shard->loop);
+        assert(c->magic == CLIENT_MAGIC);
+        if (events & POLL_WRITE) {
+                c->blocked = false;
+                client_dirty(c);
+        }
+        if (!(events & POLL_READ) || c->state == CLIENT_CLOSED)
+                return;
+        if (c->state == CLIENT_CLOSING)
+                read_away(c);
+        else if (!(c->watch.wants & POLL_READ))
+                client_lost(c, "connection lost");
+        else
+                read_turn(c);
+}
+
+/* A stacked transport may hold bytes that no descriptor tells of: it is read until it has none. */
+static void read_turn(struct client *c)
+{
+        struct transport *t     = c->transport;
+        size_t            taken = 0;
+
+        do {
+                ssize_t got = t->ops->read(t, c->manager->read_buffer, TURN_READ_BYTES - taken);
+
+                if (got == -EAGAIN)
+                        break;
+                if (got <= 0) {
+                        client_lost(c, got == 0 ? "closed by the client" : "connection lost");
+                        return;
+                }
+                taken += (size_t)got;
+                c->keepalive.last_ms = client_now_ms(c);
+                metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
+                protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));
+        } while (t->below != NULL && taken < TURN_READ_BYTES && client_reads(c));
+}
+
+/* Bytes behind the end are thrown away, so that no reset overtakes what was said. */
+static void read_away(struct client *c)
+{
+        struct transport *t   = c->transport;
+        ssize_t           got = t->ops->read(t, c->manager->read_buffer, TURN_READ_BYTES);
+
+        if (got > 0 || got == -EAGAIN)
+                return;
+        client_enter(c, CLIENT_CLOSED);
+        client_dirty(c);
+}
+
+static void fired(struct loop *loop, struct timer *timer)
+{
+        struct client *c = list_entry(timer, struct client, timer);
+
+        on_shard(loop);
+        if (c->state >= CLIENT_CLOSING) {
+                if (c->state == CLIENT_CLOSING)
+                        client_enter(c, CLIENT_CLOSED);
+                client_dirty(c);
+                return;
+        }
+        if (c->state < CLIENT_CONNECTED) {
+                client_close(c, REASON_MAXIMUM_CONNECT_TIME, "no CONNECT in time");
+                return;
+        }
+        if (c->paused)          /* its silence is ours */
+                c->keepalive.last_ms = client_now_ms(c);
+
+        uint64_t left_ms = keepalive_left_ms(&c->keepalive, client_now_ms(c));
+
+        if (left_ms == 0)
+                client_fail(c, REASON_KEEP_ALIVE_TIMEOUT, NULL);
+        else if (left_ms != UINT64_MAX)
+                loop_timer(loop, timer, left_ms);
+}
+
+static void turn_ended(struct loop *loop, struct chore *chore)
+{
+        struct client *c = list_entry(chore, struct client, turn_end);
+
+        on_shard(loop);
+        assert(c->magic == CLIENT_MAGIC);
+        if (c->transport == NULL) {     /* it lives elsewhere now */
+                client_free(c);
+                return;
+        }
+        flush(c);               /* first: it may find that the connection is lost */
+        if (c->state >= CLIENT_CLOSING)
+                say_end(c);
+        if (c->state == CLIENT_CLOSED)
+                client_free(c);
+}
+
+static void flush(struct client *c)
+{
+        size_t  before = c->output.bytes;
+        size_t  low    = c->shard->settings->output_high_bytes / 2;
+        ssize_t sent   = c->blocked ? 0 : output_flush(&c->output, c->transport);
+
+        if (sent > 0)
+                metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
+        if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {
+                client_lost(c, c->output.failed ? "no memory" : "connection lost");
+                return;
+        }
+        c->blocked = c->output.bytes > 0;
+        client_watch(c);
+        if (c->state == CLIENT_CLOSING && c->output.bytes == 0 && !c->shut) {
+                c->shut = true;
+                c->transport->ops->shut(c->transport);
+        }
+        if (c->state == CLIENT_CONNECTED && before > low && c->output.bytes <= low) {
+                c->pumping = true;
+                loop_at_next_turn(&c->shard->loop, &c->proceed);
+        }
+}
+
+/* Once: the session and whoever watches are told that the client is gone. */
+static void say_end(struct client *c)
+{
+        access_cancel(&c->request);
+        c->paused = false;
+        client_leave_session(c);
+        if (!c->was_connected)
+                return;
+        c->was_connected = false;
+        metric_add(&c->shard->metrics.clients_disconnected, 1);
+        stat_change(&c->shard->stats.clients, -1);
+        client_log(c, LOG_LEVEL_INFO, "client.disconnected");
+        client_hook(c, HOOK_CLIENT_DISCONNECTED, (struct str){ 0 }, c->reason);
+}
+
+static void proceed(struct loop *loop, struct chore *chore)
+{
+        struct client *c = list_entry(chore, struct client, proceed);
+
+        on_shard(loop);
+        if (c->pumping && c->state == CLIENT_CONNECTED)
+                session_pump(c->peer.session);
+        c->pumping = false;
+        if (client_reads(c))
+                protocol_proceed(c);
+}

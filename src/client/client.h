@@ -1,0 +1,48 @@
+/* One connection that speaks MQTT (emqttd_client and emqttd_protocol):
+ *
+ *      transport -> the shard's read buffer -> frame -> packet -> on_<packet>() -> core
+ *      core -> peer calls -> output -> one writev at the end of the turn
+ *
+ * Bytes are read into one big buffer of the shard and decoded in place; only an incomplete packet
+ * is kept by its client. A client begins on the shard that accepted it. When its CONNECT names a
+ * client identifier that is at home elsewhere, transport and unread bytes are mailed there.
+ */
+#ifndef LINNET_CLIENT_CLIENT_H
+#define LINNET_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/shard.h"
+#include "net/transport.h"
+
+struct client;
+
+/* What a listener says of its clients; outlives them. */
+struct client_listener {
+        const char        *name;                        /* "tcp:external" */
+        uint32_t           max_connections;             /* 0: no limit */
+        _Atomic uint32_t   connections;                 /* of all shards, connected or not */
+        _Atomic uint64_t   refused;                     /* beyond the limit */
+};
+
+/* The clients of one shard. */
+struct client_manager;
+
+struct client_manager *client_manager_new(struct shard *shard);        /* NULL without memory */
+void                   client_manager_free(struct client_manager *manager); /* what is left, too */
+
+/* A connection was accepted: takes the transport. */
+void client_accept(struct client_manager *manager, struct transport *transport,
+                   struct client_listener *listener) ON_SHARD;
+
+uint32_t client_count(const struct client_manager *manager) ON_SHARD;   /* connected or not */
+
+/* Says goodbye to all (DISCONNECT to v5 clients) and closes them once their output is
+ * written or `grace_ms` have passed. */
+void client_drain(struct client_manager *manager, enum reason reason, uint32_t grace_ms) ON_SHARD;
+
+/* Closes the client of that identifier; false when it is not connected here. */
+bool client_kick(struct client_manager *manager, struct str client_id, enum reason reason) ON_SHARD;
+
+#endif

@@ -1,0 +1,143 @@
+/* A client as the files of this room see it. Elsewhere it is opaque. */
+#ifndef LINNET_CLIENT_CLIENT_INTERNAL_H
+#define LINNET_CLIENT_CLIENT_INTERNAL_H
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "client/alias.h"
+#include "client/client.h"
+#include "client/keepalive.h"
+#include "client/output.h"
+#include "core/session.h"
+#include "mqtt/decode.h"
+
+enum client_state {
+        CLIENT_WAITING,         /* accepted; the CONNECT has not come */
+        CLIENT_AUTHENTICATING,  /* CONNECT is with the authenticators */
+        CLIENT_CONNECTED,
+        CLIENT_CLOSING,         /* writing what is left, draining what comes */
+        CLIENT_CLOSED,          /* gone at the end of the turn */
+        CLIENT_STATES
+};
+
+enum {
+        CLIENT_MAGIC      = 0x0c11e47a,
+        CLIENT_STAYS      = UINT32_MAX & 0x7fffffff,    /* move_to: nowhere */
+        CLIENT_LINGER_MS  = 1000,       /* for a DISCONNECT to arrive before the reset */
+        SCRATCH_BYTES     = 262144,     /* any packet but PUBLISH that a server sends */
+        REFUSALS_LOGGED   = 10,         /* a second and shard */
+};
+
+struct client_manager {
+        struct shard      *shard;
+        struct list        clients;
+        uint32_t           count;
+        bool               draining;    /* takes no new ones */
+        struct output_pool pool;
+        struct log_limit   refusals;
+        char              *read_buffer; /* READ_BUFFER_BYTES; owned */
+        char              *scratch;     /* SCRATCH_BYTES: packets are encoded here; owned */
+};
+
+/* A packet that waits for an answer from the access chain. */
+struct held {
+        char        *body;              /* owned; NULL: none */
+        struct frame frame;
+};
+
+struct client {
+        uint32_t                magic;
+        enum client_state       state;
+        struct client_manager  *manager;
+        struct shard           *shard;
+        struct client_listener *listener;
+        struct transport       *transport;      /* owned; NULL once it was mailed */
+        struct list             in_manager;
+        struct watch            watch;
+        struct output           output;
+        struct buffer           unread;         /* an incomplete packet, or what waits */
+        struct chore            turn_end;       /* writes, or ends the client */
+        struct chore            proceed;        /* goes on with what is unread */
+        struct timer            timer;          /* for CONNECT, keep alive or the end, by state */
+        uint64_t                accepted_ms;
+
+        /* the packet in hand */
+        struct frame            frame;
+        struct str              body;
+        struct held             held;
+        struct access_request   request;
+        struct buffer           asked;          /* strings of the request that a packet brought */
+        struct buffer           verdicts;       /* on the packet's topics so far: 0 or the reason */
+        bool                    paused;         /* reads nothing: an answer is awaited */
+        bool                    blocked;        /* the transport takes no more just now */
+        bool                    shut;           /* no more is written */
+        bool                    pumping;        /* the session goes on in `proceed` */
+        unsigned                move_to;        /* its home; CLIENT_STAYS */
+
+        /* what CONNECT said */
+        enum mqtt_version       version;
+        bool                    clean_start;
+        bool                    problem_info;   /* it wants reason strings */
+        bool                    superuser;
+        bool                    reauthenticating;
+        bool                    assigned;       /* the server made up its identifier */
+        bool                    will_asked;     /* the end is to publish the will */
+        bool                    was_connected;  /* its end is told */
+        uint16_t                keep_alive_s;
+        uint32_t                session_expiry_s;
+        uint32_t                packet_bytes_max;       /* towards the client */
+        struct str              client_id;      /* owned */
+        struct str              username;       /* owned */
+        struct str              auth_method;    /* owned; ptr NULL: none */
+        struct alias_table      aliases;
+        struct keepalive        keepalive;
+        struct peer             peer;
+
+        enum reason             reason;         /* of its end */
+        const char             *why;
+        uint32_t                linger_ms;
+        char                    ip[ADDRESS_TEXT_SIZE];
+};
+
+static inline uint64_t client_now_ms(const struct client *c) ON_SHARD;
+static inline uint64_t client_now_ms(const struct client *c)
+{
+        return c->shard->loop.now.mono_ms;
+}
+
+static inline bool client_reads(const struct client *c)
+{
+        return c->state < CLIENT_CLOSING && !c->paused && c->move_to == CLIENT_STAYS;
+}
+
+/* Takes the transport; NULL when it could not be. Counts at its listener already. */
+struct client *client_begin(struct client_manager *manager, struct transport *transport,
+                            struct client_listener *listener, uint64_t accepted_ms) ON_SHARD;
+void client_free(struct client *c) ON_SHARD;
+void client_enter(struct client *c, enum client_state state);
+
+/* Ends it, without a word to it. What waits is still written. The rest happens at the turn's end,
+ * so that the session may call from within. */
+void client_close(struct client *c, enum reason reason, const char *why) ON_SHARD;
+void client_lost(struct client *c, const char *why) ON_SHARD;  /* nothing can be written */
+
+/* Tells a v5 client the reason (CONNACK or DISCONNECT), and ends it. */
+void client_fail(struct client *c, enum reason reason, const char *why) ON_SHARD;
+
+/* The same, and the packet in hand was to blame. */
+void client_refuse_packet(struct client *c, enum reason reason, const char *why) ON_SHARD;
+
+void client_leave_session(struct client *c) ON_SHARD;   /* never from within a session's call */
+void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
+void client_pause(struct client *c) ON_SHARD;
+void client_go_on(struct client *c) ON_SHARD;           /* the answer came */
+void client_watch(struct client *c) ON_SHARD;           /* wants what its state needs */
+enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
+                             enum reason reason) ON_SHARD;
+
+/* Mails the client with its unread bytes to its home shard. */
+void client_move(struct client *c, struct str unread) ON_SHARD;
+
+void client_log(struct client *c, enum log_level level, const char *event);
+
+#endif

@@ -1,0 +1,164 @@
+/* The clients of one shard, and their way to another one. */
+#include "client/client_internal.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "client/protocol.h"
+
+/* A connection on its way to the shard where its client identifier is at home. */
+struct adopt_mail {
+        struct mail             mail;
+        struct transport       *transport;      /* owned */
+        struct client_listener *listener;
+        char                   *bytes;          /* owned: read and not yet handled */
+        size_t                  len;
+        uint64_t                accepted_ms;
+};
+
+static void adopt_deliver(struct loop *loop, struct mail *mail);
+static void adopt_drop(struct mail *mail);
+
+static const struct mail_ops adopt_ops = {
+        .name    = "client_adopt",
+        .deliver = adopt_deliver,
+        .drop    = adopt_drop,
+};
+
+struct client_manager *client_manager_new(struct shard *shard)
+{
+        struct client_manager *m = mem_zalloc(sizeof *m);
+
+        if (m == NULL)
+                return NULL;
+        m->shard       = shard;
+        m->read_buffer = mem_alloc(READ_BUFFER_BYTES);
+        m->scratch     = mem_alloc(SCRATCH_BYTES);
+        if (m->read_buffer == NULL || m->scratch == NULL) {
+                mem_free(m->read_buffer);
+                mem_free(m->scratch);
+                mem_free(m);
+                return NULL;
+        }
+        list_init(&m->clients);
+        output_pool_init(&m->pool);
+        shard->broker->clients[shard->loop.config.id] = m;
+        return m;
+}
+
+/* No loop runs any more: this thread takes the role for the while. */
+void client_manager_free(struct client_manager *manager)
+{
+        if (manager == NULL)
+                return;
+        role_claim(&manager->shard->loop);
+        list_each(link, after, &manager->clients) {
+                struct client *c = list_entry(link, struct client, in_manager);
+
+                c->will_asked = false;
+                client_leave_session(c);
+                client_free(c);
+        }
+        role_leave();
+        assert(manager->count == 0);
+        manager->shard->broker->clients[manager->shard->loop.config.id] = NULL;
+        output_pool_deinit(&manager->pool);
+        mem_free(manager->read_buffer);
+        mem_free(manager->scratch);
+        mem_free(manager);
+}
+
+void client_accept(struct client_manager *manager, struct transport *transport,
+                   struct client_listener *listener)
+{
+        uint32_t before = atomic_fetch_add_explicit(&listener->connections, 1,
+                                                    memory_order_relaxed);
+        bool     full   = listener->max_connections > 0 && before >= listener->max_connections;
+        uint64_t now_ms = manager->shard->loop.now.mono_ms;
+
+        if (!full && client_begin(manager, transport, listener, now_ms) != NULL)
+                return;
+        if (full)
+                atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&listener->connections, 1, memory_order_relaxed);
+        transport->ops->free(transport);
+}
+
+uint32_t client_count(const struct client_manager *manager)
+{
+        return manager->count;
+}
+
+void client_drain(struct client_manager *manager, enum reason reason, uint32_t grace_ms)
+{
+        manager->draining = true;
+        list_each(link, after, &manager->clients) {
+                struct client *c = list_entry(link, struct client, in_manager);
+
+                c->linger_ms = grace_ms;
+                client_fail(c, reason, NULL);
+        }
+}
+
+bool client_kick(struct client_manager *manager, struct str client_id, enum reason reason)
+{
+        struct session *session = session_find(manager->shard, client_id);
+
+        if (session == NULL || session->peer == NULL || session->peer->ops != &client_peer_ops)
+                return false;
+        client_fail(list_entry(session->peer, struct client, peer), reason, NULL);
+        return true;
+}
+
+void client_move(struct client *c, struct str unread)
+{
+        struct loop       *loop  = &c->shard->loop;
+        char              *bytes = mem_dup(unread);
+        struct adopt_mail *mail  = NULL;
+
+        assert(c->state == CLIENT_WAITING && c->move_to != loop->config.id);
+        if (bytes != NULL)
+                mail = loop_mail(loop, c->move_to, &adopt_ops, sizeof *mail);
+        if (mail == NULL) {
+                mem_free(bytes);
+                client_lost(c, "no memory");
+                return;
+        }
+        c->transport->ops->detach(c->transport, &c->watch);
+        mail->transport   = TAKE(c->transport);
+        mail->listener    = c->listener;
+        mail->bytes       = bytes;
+        mail->len         = unread.len;
+        mail->accepted_ms = c->accepted_ms;
+        client_enter(c, CLIENT_CLOSED);
+        client_dirty(c);
+}
+
+static void adopt_deliver(struct loop *loop, struct mail *mail)
+{
+        struct adopt_mail     *adopt = (struct adopt_mail *)mail;
+        struct shard          *shard = shard_of(loop);
+        struct client_manager *m     = shard->broker->clients[loop->config.id];
+        struct client         *c     = NULL;
+
+        on_shard(loop);
+        if (m != NULL)
+                c = client_begin(m, adopt->transport, adopt->listener, adopt->accepted_ms);
+        if (c == NULL) {
+                adopt_drop(mail);
+                return;
+        }
+
+        /* The bytes are fed as if they had just been read. */
+        protocol_feed(c, str_from(adopt->bytes, adopt->len));
+        mem_free(adopt->bytes);
+}
+
+static void adopt_drop(struct mail *mail)
+{
+        struct adopt_mail *adopt = (struct adopt_mail *)mail;
+
+        atomic_fetch_sub_explicit(&adopt->listener->connections, 1, memory_order_relaxed);
+        adopt->transport->ops->free(adopt->transport);
+        mem_free(adopt->bytes);
+}

@@ -1,0 +1,318 @@
+/* CONNECT: checked, brought home, authenticated, given its session, answered. */
+#include "client/protocol.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+
+enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MAX at the worst */
+
+static bool identify(struct client *c, const struct connect_packet *p) ON_SHARD;
+static bool assign_id(struct client *c) ON_SHARD;
+static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
+static bool remember(struct client *c, const struct connect_packet *p);
+static void take_properties(struct client *c, const struct connect_packet *p);
+static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
+static void welcome(struct client *c, const struct connect_packet *p) ON_SHARD;
+static bool set_will(struct client *c, struct session *session,
+                     const struct will_fields *will) ON_SHARD;
+static void connack_properties(struct client *c, const struct connect_packet *p,
+                               struct properties *out) ON_SHARD;
+static void tell_limits(const struct settings *settings, struct properties *out);
+
+void on_connect(struct client *c, const struct packet *packet)
+{
+        struct packet held;
+
+        c->clean_start  = packet->connect.clean_start;
+        c->keep_alive_s = packet->connect.keep_alive_s;
+        take_properties(c, &packet->connect);
+        if (!identify(c, &packet->connect) || c->move_to != CLIENT_STAYS)
+                return;
+
+        /* From here on the packet is read from where it stays until the answer is known. */
+        if (!protocol_hold(c) || !protocol_decode_held(c, &held) || !remember(c, &held.connect)) {
+                client_lost(c, "no memory");
+                return;
+        }
+        client_enter(c, CLIENT_AUTHENTICATING);
+        if (allowed(c, &held.connect))
+                ask(c, &held.connect);
+}
+
+/* Whose session it is, and where that is at home. */
+static bool identify(struct client *c, const struct connect_packet *p)
+{
+        const struct broker *broker = c->shard->broker;
+        unsigned             here   = c->shard->loop.config.id;
+
+        if (p->client_id.len > c->shard->settings->max_clientid_len) {
+                client_fail(c, REASON_CLIENT_IDENTIFIER_NOT_VALID, "client id is too long");
+                return false;
+        }
+        if (p->client_id.len > 0) {
+                unsigned home = broker_home(broker, p->client_id);
+
+                if (home != here)
+                        c->move_to = home;
+                return true;
+        }
+
+        /* [MQTT3-3.1.3-8]; 3.1 wants at least one character */
+        if (p->version == MQTT_3_1 || (p->version == MQTT_3_1_1 && !p->clean_start)) {
+                client_fail(c, REASON_CLIENT_IDENTIFIER_NOT_VALID, "client id is empty");
+                return false;
+        }
+        if (assign_id(c))
+                return true;
+        client_fail(c, REASON_SERVER_UNAVAILABLE, "no client id could be assigned");
+        return false;
+}
+
+/* [MQTT-3.1.3-6]: drawn until it is at home here, so that the client need not move. */
+static bool assign_id(struct client *c)
+{
+        struct shard *shard = c->shard;
+        char          text[7 + GUID_BASE62_SIZE] = "linnet_";
+
+        for (unsigned i = 0; i < ASSIGN_DRAWS_MAX; i++) {
+                const struct guid drawn = { random_u64(&shard->random),
+                                            random_u64(&shard->random) };
+                struct str        id    = str_from(text, 7 + guid_base62(drawn, text + 7));
+
+                if (broker_home(shard->broker, id) != shard->loop.config.id ||
+                    session_find(shard, id) != NULL)
+                        continue;
+                c->client_id = str_from(mem_dup(id), id.len);
+                c->assigned  = c->client_id.ptr != NULL;
+                return c->assigned;
+        }
+        return false;
+}
+
+static void take_properties(struct client *c, const struct connect_packet *p)
+{
+        const struct properties *properties = &p->properties;
+
+        c->peer.receive_maximum = UINT16_MAX;
+        if (p->version != MQTT_5)
+                return;
+        if (property_has(properties, PROPERTY_RECEIVE_MAXIMUM))
+                c->peer.receive_maximum = properties->receive_maximum;
+        if (property_has(properties, PROPERTY_MAXIMUM_PACKET_SIZE))
+                c->packet_bytes_max = properties->maximum_packet_size;
+        if (property_has(properties, PROPERTY_REQUEST_PROBLEM_INFO))
+                c->problem_info = properties->request_problem_info != 0;
+        if (property_has(properties, PROPERTY_SESSION_EXPIRY))
+                c->session_expiry_s = properties->session_expiry_s;
+}
+
+/* What is needed for as long as the client lives; false without memory. */
+static bool remember(struct client *c, const struct connect_packet *p)
+{
+        bool enhanced = p->version == MQTT_5 && property_has(&p->properties, PROPERTY_AUTH_METHOD);
+
+        if (!c->assigned)
+                c->client_id = str_from(mem_dup(p->client_id), p->client_id.len);
+        if (p->has_username)
+                c->username = str_from(mem_dup(p->username), p->username.len);
+        if (enhanced)
+                c->auth_method = str_from(mem_dup(p->properties.auth_method),
+                                          p->properties.auth_method.len);
+        return c->client_id.ptr != NULL && (!p->has_username || c->username.ptr != NULL) &&
+               (!enhanced || c->auth_method.ptr != NULL);
+}
+
+static bool allowed(struct client *c, const struct connect_packet *p)
+{
+        const struct settings *settings = c->shard->settings;
+
+        if (p->will.present && p->will.qos > settings->max_qos)         /* [MQTT-3.2.2-12] */
+                client_fail(c, REASON_QOS_NOT_SUPPORTED, "QoS of the will beyond the maximum");
+        else if (p->will.present && p->will.retain && !settings->retain_available)
+                client_fail(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");
+        else if (p->will.present && str_starts(p->will.topic, STR("$SYS/")))
+                client_fail(c, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
+        else if (p->version == MQTT_5 && property_has(&p->properties, PROPERTY_AUTH_DATA) &&
+                 c->auth_method.ptr == NULL)
+                client_fail(c, REASON_PROTOCOL_ERROR, "authentication data without a method");
+        else if (c->auth_method.ptr != NULL &&
+                 !access_has_method(c->shard->broker->access, c->auth_method))
+                client_fail(c, REASON_BAD_AUTHENTICATION_METHOD, "nobody speaks this method");
+        else
+                return true;
+        return false;
+}
+
+static void ask(struct client *c, const struct connect_packet *p)
+{
+        struct access_request *request = &c->request;
+
+        request->kind         = ACCESS_CONNECT;
+        request->client_id    = c->client_id;
+        request->username     = c->username;
+        request->has_username = p->has_username;
+        request->password     = p->password;
+        request->has_password = p->has_password;
+        request->address      = str_of(c->ip);
+        request->loopback     = address_is_loopback(&c->transport->peer);
+        request->method       = c->auth_method;
+        if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))
+                request->data = p->properties.auth_data;
+        connect_verdict(c, access_check(request));
+}
+
+void connect_verdict(struct client *c, enum access_verdict verdict)
+{
+        struct packet packet;
+
+        assert(c->state == CLIENT_AUTHENTICATING);
+        if (verdict == ACCESS_LATER) {
+                client_pause(c);
+                return;
+        }
+        if (verdict == ACCESS_CONTINUE) {
+                send_auth(c, REASON_CONTINUE_AUTHENTICATION);
+                return;
+        }
+        if (verdict != ACCESS_ALLOW) {
+                client_fail(c, c->request.reason, c->request.why);
+        } else if (protocol_decode_held(c, &packet)) {
+                c->superuser = c->request.superuser;
+                welcome(c, &packet.connect);
+        }
+        c->request.password = (struct str){ 0 };        /* its bytes go now */
+        c->request.data     = (struct str){ 0 };
+        c->body             = (struct str){ 0 };
+        protocol_release(c);
+}
+
+static void welcome(struct client *c, const struct connect_packet *p)
+{
+        struct connack_packet connack = { .reason = REASON_SUCCESS };
+        struct shard         *shard   = c->shard;
+        bool                  present = false;
+        struct session       *session = session_open(shard, c->client_id, c->username,
+                                                     p->clean_start, &present);
+
+        if (session != NULL && !set_will(c, session, &p->will)) {
+                session_end(session, REASON_SERVER_UNAVAILABLE);
+                session = NULL;
+        }
+        if (session == NULL) {
+                client_fail(c, REASON_SERVER_UNAVAILABLE, "no memory");
+                return;
+        }
+        connack.session_present = present && !p->clean_start;   /* [MQTT-3.2.2-2] */
+        connack_properties(c, p, &connack.properties);
+        session->clean    = p->version != MQTT_5 && p->clean_start;
+        session->expiry_s = c->session_expiry_s;
+        client_enter(c, CLIENT_CONNECTED);
+        c->was_connected = true;
+        send_connack(c, &connack);
+        session_bind(session, &c->peer);
+        c->peer.session = session;
+        keepalive_start(&c->keepalive, c->keep_alive_s, shard->settings->keepalive_backoff_percent,
+                        client_now_ms(c));
+        loop_timer_cancel(&shard->loop, &c->timer);
+        if (c->keepalive.allowed_ms > 0)
+                loop_timer(&shard->loop, &c->timer, c->keepalive.allowed_ms);
+        metric_add(&shard->metrics.clients_connected, 1);
+        stat_change(&shard->stats.clients, 1);
+        client_log(c, LOG_LEVEL_INFO, "client.connected");
+        client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, REASON_SUCCESS);
+        session_resume(session);
+}
+
+static bool set_will(struct client *c, struct session *session, const struct will_fields *will)
+{
+        uint32_t delay_s = 0;
+
+        if (!will->present)
+                return true;
+
+        bool                        v5     = c->version == MQTT_5;
+        uint64_t                    now_us = c->shard->loop.now.wall_us;
+        const struct message_fields fields = {
+                .topic      = will->topic,
+                .payload    = will->payload,
+                .qos        = will->qos,
+                .retain     = will->retain,
+                .properties = v5 ? &will->properties : NULL,
+                .client_id  = c->client_id,
+                .username   = c->username,
+                .from       = session->from,
+                .wall_us    = now_us,
+                .guid       = guid_next(&c->shard->guids, now_us),
+        };
+        struct message *message = message_new(&fields);
+
+        if (message == NULL)
+                return false;
+        if (v5 && property_has(&will->properties, PROPERTY_WILL_DELAY))
+                delay_s = will->properties.will_delay_s;
+        session_set_will(session, &message, delay_s);
+        return true;
+}
+
+/* What differs from what was asked for or from the defaults of the standard. Sets the client's
+ * terms. */
+static void connack_properties(struct client *c, const struct connect_packet *p,
+                               struct properties *out)
+{
+        const struct settings *settings = c->shard->settings;
+
+        if (p->version != MQTT_5) {
+                c->session_expiry_s = p->clean_start ? 0 : settings->session_expiry_s;
+                return;
+        }
+        if (c->session_expiry_s > settings->max_session_expiry_s) {
+                c->session_expiry_s   = settings->max_session_expiry_s;
+                out->session_expiry_s = c->session_expiry_s;
+                property_set(out, PROPERTY_SESSION_EXPIRY);
+        }
+        if (settings->server_keepalive_s > 0 && settings->server_keepalive_s != c->keep_alive_s) {
+                c->keep_alive_s          = (uint16_t)settings->server_keepalive_s;
+                out->server_keep_alive_s = c->keep_alive_s;
+                property_set(out, PROPERTY_SERVER_KEEP_ALIVE);  /* [MQTT-3.2.2-21] */
+        }
+        if (c->assigned) {
+                out->assigned_client_id = c->client_id;         /* [MQTT-3.2.2-16] */
+                property_set(out, PROPERTY_ASSIGNED_CLIENT_ID);
+        }
+        if (c->auth_method.ptr != NULL) {
+                out->auth_method = c->auth_method;
+                property_set(out, PROPERTY_AUTH_METHOD);
+                if (c->request.data_out.len > 0) {
+                        out->auth_data = c->request.data_out;
+                        property_set(out, PROPERTY_AUTH_DATA);
+                }
+        }
+        tell_limits(settings, out);
+}
+
+static void tell_limits(const struct settings *settings, struct properties *out)
+{
+        if (settings->max_awaiting_rel > 0 && settings->max_awaiting_rel < UINT16_MAX) {
+                out->receive_maximum = (uint16_t)settings->max_awaiting_rel;
+                property_set(out, PROPERTY_RECEIVE_MAXIMUM);
+        }
+        if (settings->max_qos < 2) {
+                out->maximum_qos = (uint8_t)settings->max_qos;
+                property_set(out, PROPERTY_MAXIMUM_QOS);
+        }
+        if (settings->max_packet_size < PACKET_BYTES_MAX) {
+                out->maximum_packet_size = settings->max_packet_size;
+                property_set(out, PROPERTY_MAXIMUM_PACKET_SIZE);
+        }
+        if (settings->max_topic_alias > 0) {
+                out->topic_alias_maximum = (uint16_t)settings->max_topic_alias;
+                property_set(out, PROPERTY_TOPIC_ALIAS_MAXIMUM);
+        }
+        if (!settings->retain_available)        /* the members are zero already */
+                property_set(out, PROPERTY_RETAIN_AVAILABLE);
+        if (!settings->wildcard_available)
+                property_set(out, PROPERTY_WILDCARD_AVAILABLE);
+        if (!settings->shared_available)
+                property_set(out, PROPERTY_SHARED_AVAILABLE);
+}

@@ -1,0 +1,174 @@
+/* PUBLISH from a client. */
+#include "client/protocol.h"
+
+#include <assert.h>
+
+#include "core/publish.h"
+#include "mqtt/topic.h"
+
+static bool connection_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
+static bool resolve_topic(struct client *c, const struct publish_packet *p,
+                          struct str *topic) ON_SHARD;
+static bool window_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
+static void answer(struct client *c, const struct publish_packet *p, enum reason reason) ON_SHARD;
+static void publish_it(struct client *c, const struct publish_packet *p,
+                       struct str topic) ON_SHARD;
+static void count_message(struct client *c, unsigned qos) ON_SHARD;
+
+void on_publish(struct client *c, const struct packet *packet)
+{
+        const struct publish_packet *p = &packet->publish;
+        struct access_request        question = { .kind   = ACCESS_PUBLISH,
+                                                  .qos    = p->qos,
+                                                  .retain = p->retain };
+        struct str                   topic;
+        enum reason                  reason;
+
+        if (!connection_allows(c, p) || !resolve_topic(c, p, &topic) || !window_allows(c, p))
+                return;
+        if (str_starts(topic, STR("$SYS/")) || str_eq(topic, STR("$SYS"))) {
+                publish_refuse(c, p, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
+                return;
+        }
+        if (topic_levels(topic) > c->shard->settings->max_topic_levels) {
+                publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_levels");
+                return;
+        }
+        question.topic = topic;
+        if (!protocol_ask(c, 0, &question, &reason))
+                return;
+        count_message(c, p->qos);
+        if (reason == REASON_SUCCESS)
+                publish_it(c, p, topic);
+        else
+                answer(c, p, reason);
+}
+
+/* An ack with the reason where there is one; at QoS 0 a topic that is refused is borne silently. */
+void publish_refuse(struct client *c, const struct publish_packet *p, enum reason reason,
+                    const char *why)
+{
+        if (p->qos == 0 && reason == REASON_PAYLOAD_FORMAT_INVALID)
+                client_refuse_packet(c, reason, why);
+        else
+                answer(c, p, reason);
+}
+
+/* What CONNACK announced [MQTT-3.2.2-11] [MQTT-3.2.2-14] [MQTT-3.3.4-6]. */
+static bool connection_allows(struct client *c, const struct publish_packet *p)
+{
+        const struct settings *settings = c->shard->settings;
+
+        if (p->qos > settings->max_qos) {
+                client_refuse_packet(c, REASON_QOS_NOT_SUPPORTED, "QoS beyond the maximum");
+        } else if (p->retain && !settings->retain_available) {
+                client_refuse_packet(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");
+        } else if (c->version == MQTT_5 && property_has(&p->properties, PROPERTY_SUBSCRIPTION_ID)) {
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "a subscription identifier");
+        } else {
+                return true;
+        }
+        return false;
+}
+
+static bool resolve_topic(struct client *c, const struct publish_packet *p, struct str *topic)
+{
+        *topic = p->topic;
+        if (c->version != MQTT_5 || !property_has(&p->properties, PROPERTY_TOPIC_ALIAS)) {
+                if (topic->len > 0)
+                        return true;
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "neither topic nor alias");
+                return false;
+        }
+
+        uint16_t alias = p->properties.topic_alias;
+
+        if (alias == 0 || alias > c->shard->settings->max_topic_alias) { /* [MQTT-3.3.2-8] */
+                client_refuse_packet(c, REASON_TOPIC_ALIAS_INVALID, "alias beyond the maximum");
+                return false;
+        }
+        if (topic->len == 0) {
+                *topic = alias_get(&c->aliases, alias);
+                if (topic->ptr != NULL)
+                        return true;
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "nobody set this alias");
+                return false;
+        }
+        if (alias_set(&c->aliases, alias, *topic))
+                return true;
+        client_lost(c, "no memory");
+        return false;
+}
+
+/* At QoS 2 an id that was not released yet is the same message again [MQTT-4.3.3-10], and more of
+ * them than were announced are too many [MQTT-3.3.4-7]. */
+static bool window_allows(struct client *c, const struct publish_packet *p)
+{
+        const struct awaiting_rel *awaiting = &c->peer.session->awaiting_rel;
+        uint32_t                   max      = c->shard->settings->max_awaiting_rel;
+
+        if (p->qos < 2)
+                return true;
+        if (awaiting_rel_has(awaiting, p->packet_id)) {
+                send_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS);
+                return false;
+        }
+        if (awaiting->count < (max > 0 ? max : UINT16_MAX))
+                return true;
+        metric_add(&c->shard->metrics.messages_qos2_dropped, 1);
+        if (c->version == MQTT_5)
+                client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED, NULL);
+        return false;
+}
+
+static void publish_it(struct client *c, const struct publish_packet *p, struct str topic)
+{
+        struct shard               *shard   = c->shard;
+        struct session             *session = c->peer.session;
+        const struct message_fields fields  = {
+                .topic      = topic,
+                .payload    = p->payload,
+                .qos        = p->qos,
+                .retain     = p->retain,
+                .properties = c->version == MQTT_5 ? &p->properties : NULL,
+                .client_id  = c->client_id,
+                .username   = c->username,
+                .from       = session->from,
+                .wall_us    = shard->loop.now.wall_us,
+                .guid       = guid_next(&shard->guids, shard->loop.now.wall_us),
+        };
+        struct message *message = message_new(&fields);
+        bool            good    = message != NULL;
+
+        if (good && p->qos == 2)
+                good = awaiting_rel_add(&session->awaiting_rel, p->packet_id, client_now_ms(c));
+        if (!good) {
+                message_put(message);
+                metric_add(&shard->metrics.messages_dropped_memory, 1);
+                client_fail(c, REASON_SERVER_BUSY, "no memory");
+                return;
+        }
+
+        unsigned routes = publish(shard, message);
+
+        answer(c, p, routes > 0 ? REASON_SUCCESS : REASON_NO_MATCHING_SUBSCRIBERS);
+}
+
+static void answer(struct client *c, const struct publish_packet *p, enum reason reason)
+{
+        if (p->qos == 1)
+                send_ack(c, PACKET_PUBACK, p->packet_id, reason);
+        else if (p->qos == 2)
+                send_ack(c, PACKET_PUBREC, p->packet_id, reason);
+}
+
+static void count_message(struct client *c, unsigned qos)
+{
+        struct metrics   *metrics  = &c->shard->metrics;
+        _Atomic uint64_t *of_qos[] = { &metrics->messages_qos0_received,
+                                       &metrics->messages_qos1_received,
+                                       &metrics->messages_qos2_received };
+
+        metric_add(&metrics->messages_received, 1);
+        metric_add(of_qos[qos], 1);
+}

@@ -1,0 +1,128 @@
+/* SUBSCRIBE: all filters are asked for first, then entered, then answered in order
+ * [MQTT5-3.9.3-1]. */
+#include "client/protocol.h"
+
+#include <assert.h>
+
+#include "core/replay.h"
+#include "core/subscription.h"
+#include "mqtt/topic.h"
+
+static bool        verdicts_of(struct client *c, const struct subscribe_packet *s) ON_SHARD;
+static enum reason name_check(struct client *c, const struct subscribe_item *item,
+                              struct subscription_name *name) ON_SHARD;
+static enum reason subscribe_one(struct client *c, const struct subscribe_item *item, uint32_t id,
+                                 bool *replays) ON_SHARD;
+
+void on_subscribe(struct client *c, const struct packet *packet)
+{
+        const struct subscribe_packet *s = &packet->subscribe;
+        char                           reasons[SUBSCRIBE_FILTERS_MAX];
+        bool                           replays[SUBSCRIBE_FILTERS_MAX];
+        uint32_t                       id = 0;
+        struct subscribe_item          item;
+
+        assert(s->count <= SUBSCRIBE_FILTERS_MAX);
+        if (!verdicts_of(c, s))
+                return;
+        if (c->version == MQTT_5 && property_has(&s->properties, PROPERTY_SUBSCRIPTION_ID))
+                id = s->properties.subscription_id;
+
+        const struct str verdicts = buffer_str(&c->verdicts);
+        struct str       filters  = s->filters;
+
+        for (unsigned i = 0; subscribe_next(&filters, &item); i++) {
+                enum reason reason = (enum reason)(uint8_t)verdicts.ptr[i];
+
+                replays[i] = false;
+                if (reason == REASON_SUCCESS)
+                        reason = subscribe_one(c, &item, id, &replays[i]);
+                if (!packet_reason_allowed(PACKET_SUBACK, reason, PACKET_FROM_SERVER))
+                        reason = REASON_UNSPECIFIED_ERROR;
+                reasons[i] = (char)reason;
+        }
+
+        const struct suback_packet suback = { .packet_id = s->packet_id,
+                                              .reasons   = str_from(reasons, s->count) };
+
+        send_suback(c, PACKET_SUBACK, &suback);
+        filters = s->filters;
+        for (unsigned i = 0; subscribe_next(&filters, &item); i++)
+                if (replays[i] && c->peer.session != NULL)
+                        replay_start(c->peer.session, item.filter);
+}
+
+/* A verdict for each filter in c->verdicts; false when one is still awaited, or the packet was
+ * refused. */
+static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
+{
+        struct str            filters = s->filters;
+        struct subscribe_item item;
+
+        for (unsigned i = 0; subscribe_next(&filters, &item); i++) {
+                struct subscription_name name;
+                enum reason              reason = name_check(c, &item, &name);
+                struct access_request    question = { .kind  = ACCESS_SUBSCRIBE,
+                                                      .topic = name.filter,
+                                                      .qos   = item.qos };
+
+                if (c->state != CLIENT_CONNECTED)
+                        return false;
+                if (reason == REASON_SUCCESS && !protocol_ask(c, i, &question, &reason))
+                        return false;
+                if (i < buffer_len(&c->verdicts))
+                        continue;
+
+                char byte = (char)reason;
+
+                if (!buffer_append(&c->verdicts, str_from(&byte, 1))) {
+                        client_lost(c, "no memory");
+                        return false;
+                }
+        }
+        return true;
+}
+
+static enum reason name_check(struct client *c, const struct subscribe_item *item,
+                              struct subscription_name *name)
+{
+        *name = (struct subscription_name){ 0 };
+        if (!subscription_name_parse(item->filter, name)) {     /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
+                *name = (struct subscription_name){ 0 };
+                return REASON_TOPIC_FILTER_INVALID;
+        }
+        if (item->no_local && name->group.ptr != NULL) {        /* [MQTT5-3.8.3-4] */
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "No Local on a shared subscription");
+                return REASON_PROTOCOL_ERROR;
+        }
+        if (topic_levels(name->filter) > c->shard->settings->max_topic_levels)
+                return REASON_TOPIC_FILTER_INVALID;
+        return REASON_SUCCESS;
+}
+
+static enum reason subscribe_one(struct client *c, const struct subscribe_item *item, uint32_t id,
+                                 bool *replays)
+{
+        struct subscription_options options = {
+                .id                  = id,
+                .qos                 = item->qos,
+                .retain_handling     = item->retain_handling,
+                .no_local            = item->no_local,
+                .retain_as_published = item->retain_as_published,
+        };
+        struct subscription_name name;
+        bool                     existed = false;
+
+        if (c->peer.session == NULL)
+                return REASON_UNSPECIFIED_ERROR;
+        if (client_hook(c, HOOK_CLIENT_SUBSCRIBE, item->filter, REASON_SUCCESS) == HOOK_STOP)
+                return REASON_NOT_AUTHORIZED;
+
+        enum reason reason = subscription_add(c->peer.session, item->filter, &options, &existed);
+
+        /* [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] */
+        *replays = !reason_is_error(reason) && subscription_name_parse(item->filter, &name) &&
+                   name.group.ptr == NULL &&
+                   (item->retain_handling == 0 || (item->retain_handling == 1 && !existed));
+        return reason;
+}

@@ -1,0 +1,164 @@
+/* Output: pieces in order, written from the front. */
+#include "client/output.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+enum { IOVECS = 64 };
+
+/* Chunk or reference: the bytes lie at `from`. */
+struct piece {
+        struct list     in_output;
+        struct message *message;        /* referenced; NULL: a chunk, its bytes behind it */
+        const char     *from;           /* what is not yet written */
+        size_t          len;
+};
+
+struct chunk {
+        struct piece piece;
+        char         bytes[OUTPUT_CHUNK_BYTES - sizeof(struct piece)];
+};
+
+static_assert(sizeof(struct chunk) == OUTPUT_CHUNK_BYTES, "a chunk is what the limit says");
+
+static struct chunk *tail_with_room(struct output *output);
+static size_t        room_of(const struct chunk *chunk);
+static void          piece_free(struct output *output, struct piece *piece);
+static void          written(struct output *output, size_t count);
+
+void output_pool_init(struct output_pool *pool)
+{
+        slab_init(&pool->chunks, "output_chunk", sizeof(struct chunk), 0);
+        slab_init(&pool->references, "output_reference", sizeof(struct piece), 0);
+}
+
+void output_pool_deinit(struct output_pool *pool)
+{
+        slab_deinit(&pool->chunks);
+        slab_deinit(&pool->references);
+}
+
+void output_init(struct output *output, struct output_pool *pool)
+{
+        *output = (struct output){ .pool = pool };
+        list_init(&output->pieces);
+}
+
+void output_drop(struct output *output)
+{
+        list_each(link, after, &output->pieces)
+                piece_free(output, list_entry(link, struct piece, in_output));
+        output->bytes = 0;
+}
+
+bool output_write(struct output *output, struct str bytes)
+{
+        while (bytes.len > 0 && !output->failed) {
+                struct chunk *chunk = tail_with_room(output);
+
+                if (chunk == NULL)
+                        break;
+
+                size_t count = room_of(chunk) < bytes.len ? room_of(chunk) : bytes.len;
+                size_t at    = (size_t)(chunk->piece.from - chunk->bytes) + chunk->piece.len;
+
+                memcpy(chunk->bytes + at, bytes.ptr, count);
+                chunk->piece.len += count;
+                output->bytes += count;
+                bytes = str_skip(bytes, count);
+        }
+        output->failed |= bytes.len > 0;
+        return !output->failed;
+}
+
+bool output_refer(struct output *output, struct message *message, struct str bytes)
+{
+        struct piece *piece = output->failed ? NULL : slab_alloc(&output->pool->references);
+
+        if (piece == NULL) {
+                output->failed = true;
+                return false;
+        }
+        assert(bytes.len > 0);
+        piece->message = message_get(message);
+        piece->from    = bytes.ptr;
+        piece->len     = bytes.len;
+        list_push_back(&output->pieces, &piece->in_output);
+        output->bytes += bytes.len;
+        return true;
+}
+
+ssize_t output_flush(struct output *output, struct transport *transport)
+{
+        struct iovec iovecs[IOVECS];
+        int          count = 0;
+
+        list_each(link, after, &output->pieces) {
+                struct piece *piece = list_entry(link, struct piece, in_output);
+
+                if (count == IOVECS)
+                        break;
+                iovecs[count++] = (struct iovec){ (void *)(uintptr_t)piece->from, piece->len };
+        }
+        if (count == 0)
+                return 0;
+
+        ssize_t sent = transport->ops->write(transport, iovecs, count);
+
+        if (sent > 0)
+                written(output, (size_t)sent);
+        return sent;
+}
+
+/* The last piece, if it is a chunk that has room, or a new one; NULL without memory. */
+static struct chunk *tail_with_room(struct output *output)
+{
+        if (!list_empty(&output->pieces)) {
+                struct piece *last = list_entry(output->pieces.prev, struct piece, in_output);
+
+                if (last->message == NULL && room_of((struct chunk *)(void *)last) > 0)
+                        return (struct chunk *)(void *)last;
+        }
+
+        struct chunk *chunk = slab_alloc(&output->pool->chunks);
+
+        if (chunk == NULL)
+                return NULL;
+        chunk->piece.from = chunk->bytes;
+        list_push_back(&output->pieces, &chunk->piece.in_output);
+        return chunk;
+}
+
+static size_t room_of(const struct chunk *chunk)
+{
+        return sizeof chunk->bytes - (size_t)(chunk->piece.from - chunk->bytes) - chunk->piece.len;
+}
+
+static void piece_free(struct output *output, struct piece *piece)
+{
+        list_remove(&piece->in_output);
+        if (piece->message != NULL) {
+                message_put(piece->message);
+                slab_free(&output->pool->references, piece);
+        } else {
+                slab_free(&output->pool->chunks, piece);
+        }
+}
+
+static void written(struct output *output, size_t count)
+{
+        assert(count <= output->bytes);
+        output->bytes -= count;
+        while (count > 0) {
+                struct piece *piece = list_entry(output->pieces.next, struct piece, in_output);
+                size_t        part  = count < piece->len ? count : piece->len;
+
+                piece->from += part;
+                piece->len -= part;
+                count -= part;
+                if (piece->len == 0)
+                        piece_free(output, piece);
+        }
+}

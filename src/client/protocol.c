@@ -1,0 +1,261 @@
+/* Bytes to packets to handlers. */
+#include "client/protocol.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define IN(state) (1u << (state))
+
+/* What a client may send, when, where it is counted and who handles it. */
+static const struct packet_row {
+        void     (*handle)(struct client *c, const struct packet *packet);
+        unsigned states;
+        size_t   metric;        /* offset in struct metrics */
+} rows[PACKET_TYPES + 1] = {
+#define ROW(TYPE, handler, states, field)                                                          \
+        [PACKET_##TYPE] = { handler, states, offsetof(struct metrics, field) }
+        ROW(CONNECT, on_connect, IN(CLIENT_WAITING), packets_connect),
+        ROW(PUBLISH, on_publish, IN(CLIENT_CONNECTED), packets_publish_received),
+        ROW(PUBACK, on_puback, IN(CLIENT_CONNECTED), packets_puback_received),
+        ROW(PUBREC, on_pubrec, IN(CLIENT_CONNECTED), packets_pubrec_received),
+        ROW(PUBREL, on_pubrel, IN(CLIENT_CONNECTED), packets_pubrel_received),
+        ROW(PUBCOMP, on_pubcomp, IN(CLIENT_CONNECTED), packets_pubcomp_received),
+        ROW(SUBSCRIBE, on_subscribe, IN(CLIENT_CONNECTED), packets_subscribe),
+        ROW(UNSUBSCRIBE, on_unsubscribe, IN(CLIENT_CONNECTED), packets_unsubscribe),
+        ROW(PINGREQ, on_pingreq, IN(CLIENT_CONNECTED), packets_pingreq),
+        ROW(DISCONNECT, on_disconnect, IN(CLIENT_CONNECTED) | IN(CLIENT_AUTHENTICATING),
+            packets_disconnect),
+        ROW(AUTH, on_auth, IN(CLIENT_CONNECTED) | IN(CLIENT_AUTHENTICATING), packets_auth_received),
+#undef ROW
+};
+
+static size_t parse(struct client *c, struct str bytes) ON_SHARD;
+static bool   frame_allowed(struct client *c, enum frame_result result) ON_SHARD;
+static void   handle(struct client *c) ON_SHARD;
+static void   count(struct client *c, enum packet_type type) ON_SHARD;
+static void   handle_again(struct client *c) ON_SHARD;
+
+void protocol_feed(struct client *c, struct str bytes)
+{
+        if (buffer_len(&c->unread) > 0) {
+                if (buffer_append(&c->unread, bytes))
+                        protocol_proceed(c);
+                else
+                        client_lost(c, "no memory");
+                return;
+        }
+
+        size_t     used = parse(c, bytes);
+        struct str rest = str_skip(bytes, used);
+
+        if (c->move_to != CLIENT_STAYS)
+                client_move(c, rest);
+        else if (rest.len > 0 && c->state < CLIENT_CLOSING && !buffer_append(&c->unread, rest))
+                client_lost(c, "no memory");
+}
+
+void protocol_proceed(struct client *c)
+{
+        size_t used = parse(c, buffer_str(&c->unread));
+
+        buffer_consume(&c->unread, used);
+        if (c->move_to != CLIENT_STAYS)
+                client_move(c, buffer_str(&c->unread));
+        if (buffer_len(&c->unread) == 0)        /* an idle client holds no memory */
+                buffer_deinit(&c->unread);
+}
+
+/* Handles whole packets; returns how many bytes they were. */
+static size_t parse(struct client *c, struct str bytes)
+{
+        size_t used = 0;
+
+        while (used < bytes.len && client_reads(c)) {
+                struct str        rest   = str_skip(bytes, used);
+                enum frame_result result = frame_peek(rest, &c->frame);
+
+                if (!frame_allowed(c, result) || result == FRAME_PARTIAL)
+                        break;
+                c->body = str_from(rest.ptr + c->frame.header_size, c->frame.body_size);
+
+                size_t size = (size_t)c->frame.header_size + c->frame.body_size;
+
+                handle(c);
+                c->body = (struct str){ 0 };
+                if (c->move_to != CLIENT_STAYS) /* counted where it is at home */
+                        break;
+                count(c, c->frame.type);
+                if (c->state == CLIENT_CONNECTED && !c->paused)
+                        protocol_release(c);
+                used += size;
+        }
+        return used;
+}
+
+/* What is refused as soon as the header is there, before memory is spent on the body. */
+static bool frame_allowed(struct client *c, enum frame_result result)
+{
+        const struct settings *settings = c->shard->settings;
+        uint64_t               size = (uint64_t)c->frame.header_size + c->frame.body_size;
+
+        if (c->state == CLIENT_WAITING && c->frame.type != PACKET_CONNECT) {
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "the first packet is not CONNECT");
+                client_lost(c, c->why); /* [MQTT-3.1.0-1]: at once */
+                return false;
+        }
+        if (result == FRAME_BAD) {
+                client_refuse_packet(c, REASON_MALFORMED_PACKET, "the length is malformed");
+                return false;
+        }
+        if (c->frame.header_size == 0)
+                return true;
+        if (c->state == CLIENT_WAITING && size > CONNECT_BYTES_MAX) {
+                client_refuse_packet(c, REASON_PACKET_TOO_LARGE, "the CONNECT is too large");
+                return false;
+        }
+        if (size > settings->max_packet_size) {
+                client_refuse_packet(c, REASON_PACKET_TOO_LARGE, "beyond mqtt.max_packet_size");
+                return false;
+        }
+        return true;
+}
+
+static void handle(struct client *c)
+{
+        const struct packet_row *row   = &rows[c->frame.type];
+        struct decode_error      error = { .what = NULL };
+        struct packet            packet;
+
+        if (row->handle == NULL || !(row->states & IN(c->state))) { /* [MQTT-3.1.0-2] */
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "not to be sent now");
+                return;
+        }
+
+        bool good = decode(&c->frame, c->body, c->version, &packet, &error);
+
+        if (c->frame.type == PACKET_CONNECT)
+                c->version = packet.connect.version;
+        if (good)
+                row->handle(c, &packet);
+        else if (error.reason == REASON_PAYLOAD_FORMAT_INVALID && c->frame.type == PACKET_PUBLISH)
+                publish_refuse(c, &packet.publish, error.reason, error.what);
+        else
+                client_refuse_packet(c, error.reason, error.what);
+}
+
+static void count(struct client *c, enum packet_type type)
+{
+        const struct packet_row *row     = &rows[type];
+        struct metrics          *metrics = &c->shard->metrics;
+
+        metric_add(&metrics->packets_received, 1);
+        if (row->handle != NULL)
+                metric_add((_Atomic uint64_t *)(void *)((char *)metrics + row->metric), 1);
+}
+
+bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
+                  enum reason *out)
+{
+        struct access_request *request  = &c->request;
+        struct str             verdicts = buffer_str(&c->verdicts);
+
+        *out = REASON_SUCCESS;
+        if (index < verdicts.len) {
+                *out = (enum reason)(uint8_t)verdicts.ptr[index];
+                return true;
+        }
+        if (c->superuser)
+                return true;
+
+        /* Answers may come later, when the packet's bytes are elsewhere. */
+        buffer_consume(&c->asked, buffer_len(&c->asked));
+        if (!buffer_append(&c->asked, question->topic)) {
+                *out = REASON_SERVER_BUSY;
+                return true;
+        }
+        request->kind   = question->kind;
+        request->topic  = buffer_str(&c->asked);
+        request->qos    = question->qos;
+        request->retain = question->retain;
+
+        enum access_verdict verdict = access_check(request);
+
+        if (verdict == ACCESS_LATER) {
+                if (protocol_hold(c)) {
+                        client_pause(c);
+                        return false;
+                }
+                access_cancel(request);
+                request->reason = REASON_SERVER_BUSY;
+        }
+        if (verdict != ACCESS_ALLOW)
+                *out = request->reason;
+        return true;
+}
+
+/* Nothing when it is held already. */
+bool protocol_hold(struct client *c)
+{
+        if (c->held.body != NULL)
+                return true;
+        c->held.frame = c->frame;
+        c->held.body  = mem_dup(c->body);
+        return c->held.body != NULL;
+}
+
+void protocol_release(struct client *c)
+{
+        mem_free(TAKE(c->held.body));
+        buffer_consume(&c->verdicts, buffer_len(&c->verdicts));
+}
+
+bool protocol_decode_held(struct client *c, struct packet *out)
+{
+        struct decode_error error;
+
+        assert(c->held.body != NULL);
+        c->frame = c->held.frame;
+        c->body  = str_from(c->held.body, c->held.frame.body_size);
+        return decode(&c->frame, c->body, c->version, out, &error);
+}
+
+/* The same packet is handled again, with one verdict more in hand. */
+static void handle_again(struct client *c)
+{
+        struct packet packet;
+
+        bool good = protocol_decode_held(c, &packet);
+
+        assert(good);           /* it was decoded before */
+        (void)good;
+        rows[c->frame.type].handle(c, &packet);
+        c->body = (struct str){ 0 };
+        if (!c->paused)
+                protocol_release(c);
+}
+
+void protocol_answered(struct access_request *request, enum access_verdict verdict)
+{
+        struct client *c = list_entry(request, struct client, request);
+        char           byte = (char)(verdict == ACCESS_ALLOW ? REASON_SUCCESS : request->reason);
+
+        on_shard(&c->shard->loop);
+        assert(c->magic == CLIENT_MAGIC);
+        if (c->state >= CLIENT_CLOSING)
+                return;
+        c->paused = false;
+        if (request->kind != ACCESS_CONNECT) {
+                if (buffer_append(&c->verdicts, str_from(&byte, 1)))
+                        handle_again(c);
+                else
+                        client_lost(c, "no memory");
+        } else if (c->state == CLIENT_CONNECTED) {
+                auth_verdict(c, verdict);
+        } else {
+                connect_verdict(c, verdict);
+        }
+        if (!c->paused)
+                client_go_on(c);
+}

@@ -1,0 +1,52 @@
+/* Packets in and out of one client. */
+#ifndef LINNET_CLIENT_PROTOCOL_H
+#define LINNET_CLIENT_PROTOCOL_H
+
+#include "client/client_internal.h"
+
+/* Bytes came. */
+void protocol_feed(struct client *c, struct str bytes) ON_SHARD;
+void protocol_proceed(struct client *c) ON_SHARD;       /* with what is unread */
+
+/* Asks the access chain about the `index`th topic of the packet in hand: 0 or the reason of a
+ * denial in *out. False: the answer comes later, the packet is held and will be handled again. */
+bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
+                  enum reason *out) ON_SHARD;
+bool protocol_hold(struct client *c) ON_SHARD;          /* false without memory */
+void protocol_release(struct client *c);
+void protocol_answered(struct access_request *request, enum access_verdict verdict);
+bool protocol_decode_held(struct client *c, struct packet *out) ON_SHARD;
+
+/* Handlers of packets that are valid in themselves and for the state. */
+void on_connect(struct client *c, const struct packet *packet) ON_SHARD;
+void on_publish(struct client *c, const struct packet *packet) ON_SHARD;
+void on_puback(struct client *c, const struct packet *packet) ON_SHARD;
+void on_pubrec(struct client *c, const struct packet *packet) ON_SHARD;
+void on_pubrel(struct client *c, const struct packet *packet) ON_SHARD;
+void on_pubcomp(struct client *c, const struct packet *packet) ON_SHARD;
+void on_subscribe(struct client *c, const struct packet *packet) ON_SHARD;
+void on_unsubscribe(struct client *c, const struct packet *packet) ON_SHARD;
+void on_pingreq(struct client *c, const struct packet *packet) ON_SHARD;
+void on_disconnect(struct client *c, const struct packet *packet) ON_SHARD;
+void on_auth(struct client *c, const struct packet *packet) ON_SHARD;
+
+/* The PUBLISH's payload is not what its format says: PAYLOAD_FORMAT_INVALID. */
+void publish_refuse(struct client *c, const struct publish_packet *publish, enum reason reason,
+                    const char *why) ON_SHARD;
+
+/* The access chain's word on CONNECT or a re-authentication. */
+void connect_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
+void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
+
+/* Out. Nothing is sent to a client that closes. */
+extern const struct peer_ops client_peer_ops;
+
+void send_connack(struct client *c, struct connack_packet *connack) ON_SHARD;
+void send_ack(struct client *c, enum packet_type type, uint16_t packet_id,
+              enum reason reason) ON_SHARD;
+void send_suback(struct client *c, enum packet_type type, const struct suback_packet *s) ON_SHARD;
+void send_pingresp(struct client *c) ON_SHARD;
+void send_disconnect(struct client *c, enum reason reason, const char *why) ON_SHARD;
+void send_auth(struct client *c, enum reason reason) ON_SHARD;  /* data: request.data_out */
+
+#endif

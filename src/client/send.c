@@ -1,0 +1,263 @@
+/* Packets out. */
+#include "client/protocol.h"
+
+#include <assert.h>
+
+#include "mqtt/encode.h"
+#include "mqtt/writer.h"
+
+/* Where each packet type that a server sends is counted, in struct metrics. */
+#define SENT(TYPE, field) [PACKET_##TYPE] = offsetof(struct metrics, field)
+
+static const size_t sent_metric[PACKET_TYPES] = {
+        SENT(CONNACK, packets_connack),     SENT(PUBLISH, packets_publish_sent),
+        SENT(PUBACK, packets_puback_sent),  SENT(PUBREC, packets_pubrec_sent),
+        SENT(PUBREL, packets_pubrel_sent),  SENT(PUBCOMP, packets_pubcomp_sent),
+        SENT(SUBACK, packets_suback),       SENT(UNSUBACK, packets_unsuback),
+        SENT(PINGRESP, packets_pingresp),   SENT(DISCONNECT, packets_disconnect_sent),
+        SENT(AUTH, packets_auth_sent),
+};
+
+/* The property section of a PUBLISH but for what the message brings. */
+struct own_properties {
+        char   bytes[5 + 5 * (SUBSCRIPTION_IDS_MAX + 1)];
+        size_t len;
+};
+
+static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
+                         bool dup) ON_SHARD;
+static void peer_release(struct peer *peer, uint16_t packet_id) ON_SHARD;
+static bool peer_congested(const struct peer *peer);
+static void peer_evict(struct peer *peer, enum reason reason) ON_SHARD;
+static void put(struct client *c, enum packet_type type, size_t size) ON_SHARD;
+static void sent(struct client *c, enum packet_type type) ON_SHARD;
+static void own_properties(struct own_properties *own, const struct delivery *delivery,
+                           uint64_t wall_us);
+static void write_publish(struct client *c, const struct delivery *delivery, uint16_t packet_id,
+                          struct str head, const struct own_properties *own) ON_SHARD;
+static void count_message(struct client *c, unsigned qos) ON_SHARD;
+
+const struct peer_ops client_peer_ops = {
+        .publish   = peer_publish,
+        .release   = peer_release,
+        .congested = peer_congested,
+        .evict     = peer_evict,
+};
+
+void send_connack(struct client *c, struct connack_packet *connack)
+{
+        char  *to   = c->manager->scratch;
+        size_t size = encode_connack(to, SCRATCH_BYTES, c->version, connack);
+
+        if (size > c->packet_bytes_max && property_has(&connack->properties,
+                                                       PROPERTY_REASON_STRING)) {
+                connack->properties.present &= ~((uint64_t)1 << PROPERTY_REASON_STRING);
+                size = encode_connack(to, SCRATCH_BYTES, c->version, connack);
+        }
+        put(c, PACKET_CONNACK, size);
+}
+
+void send_ack(struct client *c, enum packet_type type, uint16_t packet_id, enum reason reason)
+{
+        struct ack_packet ack = { .packet_id = packet_id };
+
+        if (c->version == MQTT_5)
+                ack.reason = packet_reason_allowed(type, reason, PACKET_FROM_SERVER)
+                                     ? reason
+                                     : REASON_UNSPECIFIED_ERROR;
+
+        put(c, type, encode_ack(c->manager->scratch, SCRATCH_BYTES, c->version, type, &ack));
+}
+
+void send_suback(struct client *c, enum packet_type type, const struct suback_packet *s)
+{
+        put(c, type, encode_suback(c->manager->scratch, SCRATCH_BYTES, c->version, type, s));
+}
+
+void send_pingresp(struct client *c)
+{
+        put(c, PACKET_PINGRESP, encode_empty(c->manager->scratch, SCRATCH_BYTES, PACKET_PINGRESP));
+}
+
+/* Before 5.0 a server has no DISCONNECT to send. */
+void send_disconnect(struct client *c, enum reason reason, const char *why)
+{
+        if (c->version != MQTT_5)
+                return;
+
+        struct disconnect_packet d  = { .reason = reason };
+        char                    *to = c->manager->scratch;
+
+        if (!packet_reason_allowed(PACKET_DISCONNECT, reason, PACKET_FROM_SERVER))
+                d.reason = REASON_UNSPECIFIED_ERROR;
+        if (why != NULL && c->problem_info) {
+                d.properties.reason_string = str_of(why);
+                property_set(&d.properties, PROPERTY_REASON_STRING);
+        }
+
+        size_t size = encode_disconnect(to, SCRATCH_BYTES, c->version, &d);
+
+        if (size > c->packet_bytes_max) {       /* [MQTT-3.14.2-3] */
+                d.properties.present = 0;
+                size                 = encode_disconnect(to, SCRATCH_BYTES, c->version, &d);
+        }
+        put(c, PACKET_DISCONNECT, size);
+}
+
+void send_auth(struct client *c, enum reason reason)
+{
+        struct auth_packet auth = { .reason = reason };
+
+        auth.properties.auth_method = c->auth_method;
+        property_set(&auth.properties, PROPERTY_AUTH_METHOD);
+        if (c->request.data_out.len > 0) {
+                auth.properties.auth_data = c->request.data_out;
+                property_set(&auth.properties, PROPERTY_AUTH_DATA);
+        }
+        put(c, PACKET_AUTH, encode_auth(c->manager->scratch, SCRATCH_BYTES, &auth));
+}
+
+/* What is larger than the client bears is not sent [MQTT5-3.1.2-24]. */
+static void put(struct client *c, enum packet_type type, size_t size)
+{
+        assert(size <= SCRATCH_BYTES);
+        if (c->state >= CLIENT_CLOSING || size == 0 || size > c->packet_bytes_max)
+                return;
+        output_write(&c->output, str_from(c->manager->scratch, size));
+        sent(c, type);
+}
+
+static void sent(struct client *c, enum packet_type type)
+{
+        struct metrics *metrics = &c->shard->metrics;
+
+        assert(sent_metric[type] != 0);
+        metric_add((_Atomic uint64_t *)(void *)((char *)metrics + sent_metric[type]), 1);
+        metric_add(&metrics->packets_sent, 1);
+        client_dirty(c);
+}
+
+static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
+                         bool dup)
+{
+        struct client        *c = list_entry(peer, struct client, peer);
+        const struct message *m = delivery->message;
+        struct own_properties own = { .len = 0 };
+
+        assert(c->magic == CLIENT_MAGIC);
+        assert((delivery->qos > 0) == (packet_id > 0)); /* [MQTT-2.2.1-2] */
+        if (c->state != CLIENT_CONNECTED)
+                return true;
+
+        uint64_t body = 2ull + m->topic_len + (delivery->qos > 0 ? 2 : 0) + m->payload_len;
+
+        if (c->version == MQTT_5) {
+                own_properties(&own, delivery, c->shard->loop.now.wall_us);
+
+                uint64_t len = own.len + m->properties_len;
+
+                body += len + (len < 128 ? 1 : len < 16384 ? 2 : len < 2097152 ? 3 : 4);
+        }
+
+        uint8_t flags = (uint8_t)((dup && delivery->qos > 0) << 3 | delivery->qos << 1 |
+                                  delivery->retain);
+        char    head[5];
+
+        if (body > PACKET_BYTES_MAX || body + 2 > c->packet_bytes_max) {
+                metric_add(&c->shard->metrics.messages_dropped_large, 1);
+                return false;
+        }
+
+        size_t head_len = encode_publish_head(head, flags, (uint32_t)body);
+
+        if (head_len + body > c->packet_bytes_max) {    /* [MQTT5-3.1.2-24] [MQTT-3.1.2-25] */
+                metric_add(&c->shard->metrics.messages_dropped_large, 1);
+                return false;
+        }
+        write_publish(c, delivery, packet_id, str_from(head, head_len), &own);
+        count_message(c, delivery->qos);
+        sent(c, PACKET_PUBLISH);
+        return true;
+}
+
+/* The expiry that is left and the identifiers of the subscriptions that matched. */
+static void own_properties(struct own_properties *own, const struct delivery *delivery,
+                           uint64_t wall_us)
+{
+        const struct message *m = delivery->message;
+        struct writer         w = writer_of(own->bytes, sizeof own->bytes);
+
+        if (m->expires_us != 0) {       /* [MQTT-3.3.2-6] */
+                write_u8(&w, PROPERTY_MESSAGE_EXPIRY);
+                write_u32(&w, message_expired(m, wall_us) ? 0 : message_expiry_left_s(m, wall_us));
+        }
+        own->len = (size_t)((char *)w.pos - own->bytes);
+        if (delivery->id != 0)          /* [MQTT-3.3.4-3] */
+                own->len += encode_subscription_id(own->bytes + own->len,
+                                                   sizeof own->bytes - own->len, delivery->id);
+        for (unsigned i = 0; i < delivery->more_count; i++)
+                own->len += encode_subscription_id(own->bytes + own->len,
+                                                   sizeof own->bytes - own->len,
+                                                   delivery->more_ids[i]);
+}
+
+static void write_publish(struct client *c, const struct delivery *delivery, uint16_t packet_id,
+                          struct str head, const struct own_properties *own)
+{
+        struct message *m       = delivery->message;
+        struct str      payload = message_payload(m);
+        char            middle[6];
+        struct writer   w = writer_of(middle, sizeof middle);
+
+        if (packet_id > 0)
+                write_u16(&w, packet_id);
+        if (c->version == MQTT_5)
+                write_varint(&w, (uint32_t)(own->len + m->properties_len));
+        assert(!w.failed);
+        output_write(&c->output, head);
+        output_write(&c->output, str_from(m->bytes, 2 + (size_t)m->topic_len));
+        output_write(&c->output, str_from(middle, (size_t)((char *)w.pos - middle)));
+        if (c->version == MQTT_5) {
+                output_write(&c->output, str_from(own->bytes, own->len));
+                output_write(&c->output, message_properties(m));
+        }
+        if (payload.len >= OUTPUT_REFERENCE_BYTES)
+                output_refer(&c->output, m, payload);
+        else
+                output_write(&c->output, payload);
+}
+
+static void count_message(struct client *c, unsigned qos)
+{
+        struct metrics   *metrics = &c->shard->metrics;
+        _Atomic uint64_t *of_qos[] = { &metrics->messages_qos0_sent, &metrics->messages_qos1_sent,
+                                       &metrics->messages_qos2_sent };
+
+        metric_add(&metrics->messages_sent, 1);
+        metric_add(of_qos[qos], 1);
+}
+
+static void peer_release(struct peer *peer, uint16_t packet_id)
+{
+        struct client *c = list_entry(peer, struct client, peer);
+
+        send_ack(c, PACKET_PUBREL, packet_id, REASON_SUCCESS);
+}
+
+static bool peer_congested(const struct peer *peer)
+{
+        const struct client *c =
+                (const struct client *)(const void *)((const char *)peer -
+                                                      offsetof(struct client, peer));
+
+        return c->output.bytes > c->shard->settings->output_high_bytes;
+}
+
+/* Whoever evicts has taken the session already [MQTT-3.1.4-3]. */
+static void peer_evict(struct peer *peer, enum reason reason)
+{
+        struct client *c = list_entry(peer, struct client, peer);
+
+        peer->session = NULL;
+        client_fail(c, reason, NULL);
+}

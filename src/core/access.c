@@ -1,0 +1,125 @@
+#include "core/access.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "core/shard.h"
+
+struct link {
+        const struct access_provider *provider;
+        void                         *context;
+};
+
+struct access {
+        struct link *links;
+        unsigned     count;
+};
+
+struct access *access_new(void)
+{
+        return mem_zalloc(sizeof(struct access));
+}
+
+void access_free(struct access *access)
+{
+        if (access == NULL)
+                return;
+        mem_free(access->links);
+        mem_free(access);
+}
+
+bool access_add(struct access *access, const struct access_provider *provider, void *context)
+{
+        struct link *links = mem_realloc_array(access->links, access->count + 1, sizeof *links);
+
+        if (links == NULL)
+                return false;
+        links[access->count++] = (struct link){ provider, context };
+        access->links          = links;
+        return true;
+}
+
+bool access_has_method(const struct access *access, struct str method)
+{
+        for (unsigned i = 0; i < access->count; i++)
+                if (access->links[i].provider->method.ptr != NULL &&
+                    str_eq(access->links[i].provider->method, method))
+                        return true;
+        return false;
+}
+
+/* Nobody had an opinion. */
+static enum access_verdict chain_end(struct access_request *request)
+{
+        const struct settings *settings = request->shard->settings;
+
+        if (request->kind != ACCESS_CONNECT || settings->allow_anonymous ||
+            (request->loopback && settings->allow_anonymous_loopback))
+                return ACCESS_ALLOW;
+        request->reason = REASON_NOT_AUTHORIZED;
+        request->why    = "no authenticator knows this client, and anonymous clients are let in from "
+                          "loopback only: set mqtt.allow_anonymous = on, or configure authentication";
+        return ACCESS_DENY;
+}
+
+static enum access_verdict ask(struct access_request *request)
+{
+        const struct access *access = request->shard->broker->access;
+
+        for (; request->at < access->count; request->at++) {
+                const struct link            *link     = &access->links[request->at];
+                const struct access_provider *provider = link->provider;
+                bool enhanced = request->kind == ACCESS_CONNECT && request->method.ptr != NULL;
+
+                if (enhanced ? !str_eq(provider->method, request->method)
+                             : provider->method.ptr != NULL)
+                        continue;
+
+                enum access_verdict verdict = provider->check(link->context, request);
+
+                if (verdict != ACCESS_IGNORE) {
+                        request->waiting = verdict == ACCESS_LATER;
+                        return verdict;
+                }
+        }
+        return chain_end(request);
+}
+
+enum access_verdict access_check(struct access_request *request)
+{
+        request->at      = 0;
+        request->waiting = false;
+        request->reason  = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
+                                                           : REASON_NOT_AUTHORIZED;
+        return ask(request);
+}
+
+enum access_verdict access_continue(struct access_request *request)
+{
+        assert(!request->waiting);
+        return ask(request);
+}
+
+void access_answer(struct access_request *request, enum access_verdict verdict)
+{
+        assert(request->waiting && verdict != ACCESS_LATER);
+        request->waiting = false;
+        if (verdict == ACCESS_IGNORE) {
+                request->at++;
+                verdict = ask(request);
+        }
+        if (verdict != ACCESS_LATER)
+                request->answered(request, verdict);
+}
+
+void access_cancel(struct access_request *request)
+{
+        if (!request->waiting)
+                return;
+
+        const struct link *link = &request->shard->broker->access->links[request->at];
+
+        request->waiting = false;
+        if (link->provider->cancel != NULL)
+                link->provider->cancel(link->context, request);
+}

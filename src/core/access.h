@@ -1,0 +1,81 @@
+/* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers allow, deny or
+ * ignore, or says that it will answer later; the first that does not ignore decides. When all ignore, the
+ * anonymous policy decides of a CONNECT, and allow of a topic. */
+#ifndef LINNET_CORE_ACCESS_H
+#define LINNET_CORE_ACCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "mqtt/reason.h"
+#include "rt/role.h"
+
+struct access;
+struct access_request;
+struct shard;
+
+enum access_kind { ACCESS_CONNECT, ACCESS_PUBLISH, ACCESS_SUBSCRIBE };
+
+enum access_verdict {
+        ACCESS_IGNORE,
+        ACCESS_ALLOW,
+        ACCESS_DENY,            /* request->reason may say why; the default is that of the kind */
+        ACCESS_LATER,           /* access_answer() will be called, on the same shard */
+        ACCESS_CONTINUE,        /* CONNECT: send request->data_out in AUTH and wait for the next one */
+};
+
+struct access_provider {
+        const char *name;
+        struct str  method;     /* the AUTH method it speaks; ptr NULL: none, it sees plain CONNECTs */
+
+        enum access_verdict (*check)(void *context, struct access_request *request);
+
+        /* The client is gone while the provider owed an answer; NULL when it never says later. */
+        void (*cancel)(void *context, struct access_request *request);
+};
+
+/* One question. Embedded by the asker; its strings live until the answer. */
+struct access_request {
+        struct shard          *shard;
+        enum access_kind       kind;
+        struct str             client_id, username, password;
+        bool                   has_username, has_password;
+        struct str             address;                 /* of the peer, without port */
+        bool                   loopback;
+        struct str             method, data;            /* AUTH */
+        struct str             topic;                   /* PUBLISH: name; SUBSCRIBE: filter */
+        uint8_t                qos;
+        bool                   retain;
+
+        /* The answer. */
+        enum reason            reason;                  /* of a denial */
+        const char            *why;                     /* words for the log; static storage */
+        struct str             data_out;                /* the provider's, until its next call */
+        bool                   superuser;
+
+        void (*answered)(struct access_request *request, enum access_verdict verdict);
+        unsigned               at;                      /* the provider whose turn it is */
+        bool                   waiting;
+        void                  *provider_data;           /* of the provider while it owes an answer */
+};
+
+struct access *access_new(void);
+void           access_free(struct access *access);
+
+/* At the end of the chain; before the shards start. `provider` must outlive it. False: no memory. */
+bool access_add(struct access *access, const struct access_provider *provider, void *context);
+bool access_has_method(const struct access *access, struct str method);
+
+/* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict. */
+enum access_verdict access_check(struct access_request *request) ON_SHARD;
+
+/* An AUTH packet with the next data came: asks the same provider again. */
+enum access_verdict access_continue(struct access_request *request) ON_SHARD;
+
+/* The provider's answer to a request it put off: goes on along the chain, then tells the asker. */
+void access_answer(struct access_request *request, enum access_verdict verdict) ON_SHARD;
+
+void access_cancel(struct access_request *request) ON_SHARD;    /* nothing when nothing waits */
+
+#endif

@@ -1,0 +1,25 @@
+/* QoS 2 packet ids received and not yet released by PUBREL: the receiver's half of exactly once. An
+ * ascending array; clients count up, so adding is appending. */
+#ifndef LINNET_CORE_AWAITING_REL_H
+#define LINNET_CORE_AWAITING_REL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct awaiting_rel {
+        struct awaiting_id *ids;        /* owned; NULL while it is empty */
+        uint32_t            count, size;
+};
+
+void awaiting_rel_deinit(struct awaiting_rel *awaiting);
+bool awaiting_rel_has(const struct awaiting_rel *awaiting, uint16_t packet_id);
+/* False without memory. */
+bool awaiting_rel_add(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t now_ms);
+
+/* False when it was not there. */
+bool awaiting_rel_remove(struct awaiting_rel *awaiting, uint16_t packet_id);
+
+/* Forgets ids that came before `before_ms`; returns how many. */
+uint32_t awaiting_rel_expire(struct awaiting_rel *awaiting, uint64_t before_ms);
+
+#endif

@@ -1,0 +1,63 @@
+/* The points where others may watch or change what happens (emqttd_hooks): eleven of emqttd's, and
+ * message.dropped. Callbacks run in order of priority, lower first, on the shard of what they are told
+ * of. They are added before the shards start and never changed while they run. */
+#ifndef LINNET_CORE_HOOKS_H
+#define LINNET_CORE_HOOKS_H
+
+#include "base/str.h"
+#include "core/message.h"
+#include "mqtt/reason.h"
+#include "rt/role.h"
+
+struct shard;
+
+enum hook_point {
+        HOOK_CLIENT_CONNECTED,          /* reason: of the CONNACK that is sent; after it */
+        HOOK_CLIENT_DISCONNECTED,       /* reason */
+        HOOK_CLIENT_SUBSCRIBE,          /* topic: a filter as asked for; STOP refuses it */
+        HOOK_CLIENT_UNSUBSCRIBE,        /* topic */
+        HOOK_SESSION_CREATED,
+        HOOK_SESSION_SUBSCRIBED,        /* topic */
+        HOOK_SESSION_UNSUBSCRIBED,      /* topic */
+        HOOK_SESSION_TERMINATED,        /* reason */
+        HOOK_MESSAGE_PUBLISH,           /* *message may be replaced; STOP: not routed */
+        HOOK_MESSAGE_DELIVERED,         /* message */
+        HOOK_MESSAGE_ACKED,             /* message */
+        HOOK_MESSAGE_DROPPED,           /* message, why */
+        HOOK_POINTS
+};
+
+enum hook_result { HOOK_OK, HOOK_STOP };
+
+struct hook_args {
+        struct shard    *shard;
+        struct str       client_id;
+        struct str       username;
+        struct str       address;
+        struct str       topic;
+        struct message **message;       /* a replacement takes over the reference it replaces */
+        enum reason      reason;
+        const char      *why;           /* of a drop: "queue_full"; static storage */
+        unsigned         version;       /* of the client's protocol */
+        uint16_t         keep_alive_s;
+        bool             clean_start;
+};
+
+typedef enum hook_result hook_fn(void *context, struct hook_args *args);
+
+struct hooks;
+
+struct hooks *hooks_new(void);          /* NULL without memory */
+void          hooks_free(struct hooks *hooks);
+
+/* False when the same function with the same context is there already, or without memory. */
+bool hooks_add(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context, int priority);
+bool hooks_remove(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context);
+
+/* HOOK_STOP as soon as one says so. */
+enum hook_result hooks_run(const struct hooks *hooks, enum hook_point point,
+                           struct hook_args *args) ON_SHARD;
+
+const char *hook_name(enum hook_point point);   /* "client.connected" */
+
+#endif

@@ -1,0 +1,154 @@
+/* Messages: one allocation each, filled once. */
+#include "core/message.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "mqtt/property.h"
+#include "mqtt/writer.h"
+
+#define SECOND_US 1000000ull
+
+static struct message *message_alloc(struct str topic, struct str payload, size_t properties_len,
+                                     struct str client_id, struct str username);
+static struct writer   body_of(struct message *message);
+static bool            passed_on(enum property_id id);
+static size_t          passed_on_size(const struct properties *properties);
+static void            write_passed_on(struct writer *w, const struct properties *properties);
+static uint64_t        expiry_of(const struct message_fields *fields);
+
+struct message *message_new(const struct message_fields *fields)
+{
+        size_t          properties_len = passed_on_size(fields->properties);
+        struct message *message = message_alloc(fields->topic, fields->payload, properties_len,
+                                                fields->client_id, fields->username);
+
+        if (message == NULL)
+                return NULL;
+        message->qos        = fields->qos;
+        message->retain     = fields->retain;
+        message->expires_us = expiry_of(fields);
+        message->from       = fields->from;
+        message->guid       = fields->guid;
+
+        struct writer w = body_of(message);
+
+        write_binary(&w, fields->topic);
+        write_passed_on(&w, fields->properties);
+        write_bytes(&w, fields->payload);
+        write_bytes(&w, fields->client_id);
+        write_bytes(&w, fields->username);
+        assert(!w.failed && w.pos == w.end);
+        return message;
+}
+
+struct message *message_copy(const struct message *message, struct str topic, uint8_t qos,
+                             bool retain)
+{
+        struct message *copy = message_alloc(topic, message_payload(message),
+                                             message->properties_len, message_client_id(message),
+                                             message_username(message));
+
+        if (copy == NULL)
+                return NULL;
+        copy->qos        = qos;
+        copy->retain     = retain;
+        copy->local_only = message->local_only;
+        copy->expires_us = message->expires_us;
+        copy->from       = message->from;
+        copy->guid       = message->guid;
+
+        struct writer w = body_of(copy);
+
+        write_binary(&w, topic);
+        write_bytes(&w, message_properties(message));
+        write_bytes(&w, message_payload(message));
+        write_bytes(&w, message_client_id(message));
+        write_bytes(&w, message_username(message));
+        assert(!w.failed && w.pos == w.end);
+        return copy;
+}
+
+void message_free(struct message *message)
+{
+        assert(atomic_load_explicit(&message->refs, memory_order_relaxed) == 0);
+        mem_free(message);
+}
+
+/* With one reference and all lengths; the rest is zero, the bytes are to be written. */
+static struct message *message_alloc(struct str topic, struct str payload, size_t properties_len,
+                                     struct str client_id, struct str username)
+{
+        assert(topic.len > 0 && topic.len <= UINT16_MAX);
+        assert(client_id.len <= UINT16_MAX && username.len <= UINT16_MAX);
+        assert(payload.len <= UINT32_MAX && properties_len <= UINT32_MAX);
+
+        struct message *message = mem_alloc(sizeof *message + 2 + topic.len + properties_len +
+                                            payload.len + client_id.len + username.len);
+
+        if (message == NULL)
+                return NULL;
+        *message = (struct message){
+                .properties_len = (uint32_t)properties_len,
+                .payload_len    = (uint32_t)payload.len,
+                .topic_len      = (uint16_t)topic.len,
+                .client_id_len  = (uint16_t)client_id.len,
+                .username_len   = (uint16_t)username.len,
+        };
+        atomic_init(&message->refs, 1);
+        return message;
+}
+
+static struct writer body_of(struct message *message)
+{
+        return writer_of(message->bytes, 2u + message->topic_len + message->properties_len +
+                                                 message->payload_len + message->client_id_len +
+                                                 message->username_len);
+}
+
+/* What the publisher says to the receivers and not to the broker. */
+static bool passed_on(enum property_id id)
+{
+        return id == PROPERTY_PAYLOAD_FORMAT || id == PROPERTY_CONTENT_TYPE ||
+               id == PROPERTY_RESPONSE_TOPIC || id == PROPERTY_CORRELATION_DATA ||
+               id == PROPERTY_USER_PROPERTY;
+}
+
+static size_t passed_on_size(const struct properties *properties)
+{
+        struct str      raw  = properties != NULL ? properties->raw : (struct str){ 0 };
+        size_t          size = 0;
+        struct property property;
+
+        /* A packet without properties leaves all but .present unspecified. */
+        if (properties == NULL || properties->present == 0)
+                return 0;
+        while (property_next(&raw, &property))
+                size += passed_on(property.id) ? property.bytes.len : 0;
+        return size;
+}
+
+/* In the order they came in, which for user properties is part of their meaning [MQTT-3.3.2-18]. */
+static void write_passed_on(struct writer *w, const struct properties *properties)
+{
+        struct property property;
+
+        if (properties == NULL || properties->present == 0)
+                return;
+        for (struct str raw = properties->raw; property_next(&raw, &property);)
+                if (passed_on(property.id))
+                        write_bytes(w, property.bytes);
+}
+
+static uint64_t expiry_of(const struct message_fields *fields)
+{
+        const struct properties *properties = fields->properties;
+
+        if (properties == NULL || !property_has(properties, PROPERTY_MESSAGE_EXPIRY))
+                return 0;
+
+        uint64_t expires_us = fields->wall_us + properties->message_expiry_s * SECOND_US;
+
+        return expires_us != 0 ? expires_us : 1;        /* 0 would be never */
+}

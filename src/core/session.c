@@ -1,0 +1,440 @@
+#include "core/session.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "core/publish.h"
+#include "core/replay.h"
+#include "core/session_end.h"
+
+static void on_expiry(struct loop *loop, struct timer *timer);
+static void on_will_due(struct loop *loop, struct timer *timer);
+static void on_retry(struct loop *loop, struct timer *timer);
+
+static void session_check(const struct session *session)
+{
+        assert(session->magic == SESSION_MAGIC);
+        assert(session->resend_left <= session->inflight.count);
+        assert(session->peer == NULL || session->peer->session == session);
+}
+
+static bool set_text(struct str *to, struct str from)
+{
+        char *copy = mem_dup(from);
+
+        if (copy == NULL)
+                return false;
+        mem_free((char *)to->ptr);
+        *to = str_from(copy, from.len);
+        return true;
+}
+
+static struct str subscription_key(const void *value)
+{
+        return subscription_name_of(value);
+}
+
+ON_SHARD static struct session *session_new(struct shard *shard, struct str client_id)
+{
+        struct session *session = mem_zalloc(sizeof *session);
+
+        if (session == NULL)
+                return NULL;
+        session->magic         = SESSION_MAGIC;
+        session->shard         = shard;
+        session->serial        = ++shard->serial;
+        session->created_us    = shard->loop.now.wall_us;
+        session->from          = hash_str(&shard->broker->key, client_id);
+        session->expiry.fire     = on_expiry;
+        session->will_timer.fire = on_will_due;
+        session->retry.fire      = on_retry;
+        map_init(&session->subscriptions, subscription_key, shard->broker->key);
+        mqueue_init(&session->mqueue);
+        list_init(&session->replays);
+        if (!set_text(&session->client_id, client_id) || !map_add(&shard->sessions, session)) {
+                mem_free((char *)session->client_id.ptr);
+                map_deinit(&session->subscriptions);
+                mem_free(session);
+                return NULL;
+        }
+        stat_change(&shard->stats.sessions, 1);
+        metric_add(&shard->metrics.sessions_created, 1);
+        return session;
+}
+
+struct session *session_find(struct shard *shard, struct str client_id)
+{
+        return map_find(&shard->sessions, client_id);
+}
+
+ON_SHARD static void evict_peer(struct session *session)
+{
+        struct peer *peer = session->peer;
+
+        if (peer == NULL)
+                return;
+        peer->ops->evict(peer, REASON_SESSION_TAKEN_OVER);      /* [MQTT-3.1.4-3] */
+        assert(peer->session == NULL);
+        session->peer    = NULL;
+        session->resumed = false;
+        loop_timer_cancel(&session->shard->loop, &session->retry);
+        metric_add(&session->shard->metrics.sessions_takenover, 1);
+}
+
+struct session *session_open(struct shard *shard, struct str client_id, struct str username,
+                             bool clean_start, bool *present)
+{
+        struct session *session = session_find(shard, client_id);
+
+        *present = false;
+        if (session != NULL) {
+                bool was_delayed = session->will_delay_s > 0;
+
+                session_check(session);
+                evict_peer(session);
+                if (clean_start || (session->clean && session->expiry_s == 0)) {
+                        session_end(session, REASON_SESSION_TAKEN_OVER);
+                        session = NULL;
+                } else if (session->will != NULL && !was_delayed) {
+                        session_publish_will(session);          /* [MQTT-3.1.2-8] */
+                } else {
+                        session_drop_will(session);             /* back in time [MQTT-3.1.3-9] */
+                }
+        }
+        if (session != NULL) {
+                loop_timer_cancel(&shard->loop, &session->expiry);
+                *present = true;
+                metric_add(&shard->metrics.sessions_resumed, 1);
+        } else {
+                session = session_new(shard, client_id);
+                if (session == NULL)
+                        return NULL;
+        }
+        if (!set_text(&session->username, username) && !*present) {
+                session_free(session);
+                return NULL;
+        }
+        if (!*present) {
+                struct hook_args args = { .shard     = shard,
+                                          .client_id = session->client_id,
+                                          .username  = session->username };
+
+                hooks_run(shard->broker->hooks, HOOK_SESSION_CREATED, &args);
+        }
+        return session;
+}
+
+void session_bind(struct session *session, struct peer *peer)
+{
+        session_check(session);
+        assert(session->peer == NULL && peer->session == NULL);
+        session->peer    = peer;
+        session->resumed = false;
+        session->connected_serial++;
+        peer->session = session;
+        subscription_set_online(session, true);
+}
+
+/* What the peer may have unacknowledged at once [MQTT-3.3.4-9]. */
+static uint32_t window_of(const struct session *session)
+{
+        uint32_t max = session->shard->settings->max_inflight;
+
+        if (max == 0 || max > session->peer->receive_maximum)
+                max = session->peer->receive_maximum;
+        return max;
+}
+
+bool session_has_room(const struct session *session)
+{
+        return session->peer != NULL && session->resumed && session->resend_left == 0 &&
+               session->inflight.count < window_of(session);
+}
+
+/* Sends again what was in flight, in the original order, as far as the peer's window goes: PUBREL needs no
+ * room in it [MQTT-4.4.0-1]. */
+ON_SHARD static void resend(struct session *session)
+{
+        while (session->resend_left > 0) {
+                struct inflight_entry *entry =
+                        inflight_find(&session->inflight, session->resend_next);
+
+                assert(entry != NULL);
+                if (entry->unsent) {
+                        uint32_t sent = session->inflight.count - session->resend_left;
+
+                        if (!entry->released && sent >= session->peer->receive_maximum)
+                                return;
+                        entry->unsent  = false;
+                        entry->sent_ms = session->shard->loop.now.mono_ms;
+                        session->resend_left--;
+                        if (entry->released)
+                                session->peer->ops->release(session->peer, entry->packet_id);
+                        else
+                                session->peer->ops->publish(session->peer, &entry->delivery,
+                                                            entry->packet_id, true);
+                }
+                session->resend_next = entry->next;
+        }
+}
+
+void session_resume(struct session *session)
+{
+        struct inflight_entry *entry = inflight_first(&session->inflight);
+
+        session_check(session);
+        assert(session->peer != NULL && !session->resumed);
+        session->resumed     = true;
+        session->resend_left = session->inflight.count;
+        session->resend_next = entry != NULL ? entry->packet_id : 0;
+        for (; entry != NULL; entry = inflight_next(&session->inflight, entry))
+                entry->unsent = true;
+        if (session->peer->may_retry && session->shard->settings->retry_interval_ms > 0)
+                loop_timer(&session->shard->loop, &session->retry,
+                           session->shard->settings->retry_interval_ms);
+        session_pump(session);
+}
+
+static void on_retry(struct loop *loop, struct timer *timer)
+{
+        struct session *session = list_entry(timer, struct session, retry);
+        uint32_t        every   = session->shard->settings->retry_interval_ms;
+
+        on_shard(loop);
+        if (session->peer == NULL || every == 0)
+                return;
+        for (struct inflight_entry *entry = inflight_first(&session->inflight); entry != NULL;
+             entry = inflight_next(&session->inflight, entry)) {
+                if (entry->unsent || loop->now.mono_ms - entry->sent_ms < every)
+                        continue;
+                entry->sent_ms = loop->now.mono_ms;
+                if (entry->released)
+                        session->peer->ops->release(session->peer, entry->packet_id);
+                else
+                        session->peer->ops->publish(session->peer, &entry->delivery,
+                                                    entry->packet_id, true);
+        }
+        loop_timer(loop, timer, every);
+}
+
+void session_unbind(struct session *session, bool publish_will)
+{
+        struct shard *shard = session->shard;
+
+        session_check(session);
+        assert(session->peer != NULL);
+        session->peer->session = NULL;
+        session->peer          = NULL;
+        session->resumed       = false;
+        session->resend_left   = 0;
+        loop_timer_cancel(&shard->loop, &session->retry);
+        subscription_set_online(session, false);
+        replay_end_all(session);
+        if (!publish_will)
+                session_drop_will(session);
+        if (session->expiry_s == 0) {
+                session_end(session, REASON_NORMAL_DISCONNECTION);
+                return;
+        }
+        if (session->will != NULL && session->will_delay_s == 0)
+                session_publish_will(session);
+        else if (session->will != NULL)
+                loop_timer(&shard->loop, &session->will_timer, session->will_delay_s * 1000ull);
+        if (session->expiry_s != SESSION_NEVER_EXPIRES)
+                loop_timer(&shard->loop, &session->expiry, session->expiry_s * 1000ull);
+}
+
+static void on_expiry(struct loop *loop, struct timer *timer)
+{
+        struct session *session = list_entry(timer, struct session, expiry);
+
+        on_shard(loop);
+        metric_add(&session->shard->metrics.sessions_expired, 1);
+        session_end(session, REASON_SUCCESS);
+}
+
+static void on_will_due(struct loop *loop, struct timer *timer)
+{
+        on_shard(loop);
+        session_publish_will(list_entry(timer, struct session, will_timer));
+}
+
+void session_set_will(struct session *session, struct message **will, uint32_t delay_s)
+{
+        session_drop_will(session);
+        session->will         = TAKE(*will);
+        session->will_delay_s = delay_s;
+}
+
+void session_dropped(struct session *session, struct message *message, const char *why)
+{
+        struct hook_args args = { .shard     = session->shard,
+                                  .client_id = session->client_id,
+                                  .username  = session->username,
+                                  .message   = &message,
+                                  .topic     = message_topic(message),
+                                  .why       = why };
+
+        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
+}
+
+ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
+{
+        struct shard   *shard  = session->shard;
+        uint32_t        before = session->mqueue.len;
+        struct delivery lost;
+        bool more = mqueue_push(&session->mqueue, shard->settings, delivery, &lost);
+
+        while (more) {
+                metric_add(&shard->metrics.messages_dropped_queue, 1);
+                session_dropped(session, lost.message, "queue_full");
+                delivery_release(&lost);
+                more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost);
+        }
+        stat_change(&shard->stats.queued, (int64_t)session->mqueue.len - before);
+}
+
+ON_SHARD static void tell(struct session *session, enum hook_point point, struct message *message)
+{
+        struct hook_args args = { .shard     = session->shard,
+                                  .client_id = session->client_id,
+                                  .username  = session->username,
+                                  .message   = &message,
+                                  .topic     = message_topic(message) };
+
+        hooks_run(session->shard->broker->hooks, point, &args);
+}
+
+/* Out to the peer, with room for it. */
+ON_SHARD static void send(struct session *session, struct delivery *delivery)
+{
+        struct peer *peer = session->peer;
+
+        tell(session, HOOK_MESSAGE_DELIVERED, delivery->message);
+        if (delivery->qos == 0) {
+                peer->ops->publish(peer, delivery, 0, false);
+                delivery_release(delivery);
+                return;
+        }
+
+        struct inflight_entry *entry = inflight_add(&session->inflight, delivery);
+
+        if (entry == NULL) {
+                metric_add(&session->shard->metrics.messages_dropped_memory, 1);
+                session_dropped(session, delivery->message, "no_memory");
+                delivery_release(delivery);
+                return;
+        }
+        entry->sent_ms = session->shard->loop.now.mono_ms;
+        if (!peer->ops->publish(peer, &entry->delivery, entry->packet_id, false))
+                inflight_remove(&session->inflight, entry);     /* [MQTT-3.1.2-25] */
+}
+
+ON_SHARD static bool expired(struct session *session, struct delivery *delivery)
+{
+        if (!message_expired(delivery->message, session->shard->loop.now.wall_us))
+                return false;
+        metric_add(&session->shard->metrics.messages_dropped_expired, 1);
+        session_dropped(session, delivery->message, "expired");         /* [MQTT-3.3.2-5] */
+        delivery_release(delivery);
+        return true;
+}
+
+void session_deliver(struct session *session, struct delivery *delivery)
+{
+        struct shard *shard = session->shard;
+        struct peer  *peer  = session->peer;
+
+        session_check(session);
+        if (expired(session, delivery))
+                return;
+        if (peer == NULL || !session->resumed) {
+                if (delivery->qos > 0 || shard->settings->mqueue_store_qos0)
+                        enqueue(session, delivery);
+                else
+                        delivery_release(delivery);
+        } else if (delivery->qos == 0) {
+                if (!peer->ops->congested(peer)) {
+                        send(session, delivery);
+                        return;
+                }
+                metric_add(&shard->metrics.messages_dropped_slow, 1);
+                session_dropped(session, delivery->message, "slow_consumer");
+                delivery_release(delivery);
+        } else if (session->mqueue.len == 0 && session_has_room(session) &&
+                   !peer->ops->congested(peer)) {
+                send(session, delivery);
+        } else {
+                enqueue(session, delivery);
+        }
+}
+
+void session_pump(struct session *session)
+{
+        struct delivery delivery;
+
+        session_check(session);
+        if (session->busy || session->peer == NULL || !session->resumed)
+                return;
+        session->busy = true;
+        resend(session);
+        while (session->mqueue.len > 0 && session_has_room(session) &&
+               !session->peer->ops->congested(session->peer) &&
+               mqueue_pop(&session->mqueue, &delivery)) {
+                stat_change(&session->shard->stats.queued, -1);
+                if (!expired(session, &delivery))
+                        send(session, &delivery);
+        }
+        mqueue_fell(&session->mqueue, session->shard->settings);
+        if (session->mqueue.len == 0)
+                replay_pump(session);
+        session->busy = false;
+}
+
+/* An entry leaves the window. */
+ON_SHARD static void finish(struct session *session, struct inflight_entry *entry)
+{
+        if (entry->unsent)
+                session->resend_left--;
+        if (session->resend_next == entry->packet_id)
+                session->resend_next = entry->next;
+        inflight_remove(&session->inflight, entry);
+        session_pump(session);
+}
+
+bool session_puback(struct session *session, uint16_t packet_id)
+{
+        struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);
+
+        if (entry == NULL || entry->released || entry->delivery.qos != 1)
+                return false;
+        tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
+        finish(session, entry);
+        return true;
+}
+
+bool session_pubrec(struct session *session, uint16_t packet_id, enum reason reason)
+{
+        struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);
+
+        if (entry == NULL || (!entry->released && entry->delivery.qos != 2))
+                return false;
+        if (!entry->released) {
+                tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
+                delivery_release(&entry->delivery);     /* never sent again [MQTT-4.3.3-4] */
+                entry->released = true;
+        }
+        if (reason_is_error(reason))
+                finish(session, entry);                 /* the exchange has ended, the id is free */
+        return true;
+}
+
+bool session_pubcomp(struct session *session, uint16_t packet_id)
+{
+        struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);
+
+        if (entry == NULL || !entry->released)
+                return false;
+        finish(session, entry);
+        return true;
+}

@@ -1,0 +1,49 @@
+#include "core/settings.h"
+
+#include <string.h>
+
+void settings_init(struct settings *settings)
+{
+        memset(settings, 0, sizeof(*settings));
+
+        settings->max_packet_size           = 1048576;
+        settings->max_clientid_len          = 1024;
+        settings->max_topic_levels          = 128;
+        settings->max_topic_alias           = 64;
+        settings->max_qos                   = 2;
+        settings->server_keepalive_s        = 0;
+        settings->keepalive_backoff_percent = 150;
+        settings->connect_timeout_ms        = 10000;
+        settings->output_high_bytes         = 1048576;
+        settings->retain_available          = true;
+        settings->wildcard_available        = true;
+        settings->shared_available          = true;
+        settings->exclusive_available       = true;
+        settings->allow_anonymous           = false;
+        settings->allow_anonymous_loopback  = true;
+
+        settings->max_subscriptions    = 0;
+        settings->max_inflight         = 32;
+        settings->max_awaiting_rel     = 1000;
+        settings->await_rel_timeout_ms = 300000;
+        settings->retry_interval_ms    = 0;
+        settings->session_expiry_s     = 7200;
+        settings->max_session_expiry_s = UINT32_MAX;
+        settings->upgrade_qos          = false;
+        settings->ignore_loop_deliver  = false;
+        settings->overlapping_copies   = false;
+
+        settings->mqueue_max_length   = 1000;
+        settings->mqueue_max_bytes    = 67108864;
+        settings->mqueue_high_percent = 60;
+        settings->mqueue_low_percent  = 20;
+        settings->mqueue_drop         = MQUEUE_DROP_OLDEST;
+        settings->mqueue_store_qos0   = true;
+
+        settings->shared_strategy       = SHARED_ROUND_ROBIN;
+        settings->retained_max_messages = 1000000;
+        settings->retained_max_payload  = 1048576;
+        settings->retained_expiry_s     = 0;
+        settings->delayed_max_messages  = 100000;
+        settings->sys_interval_ms       = 60000;
+}

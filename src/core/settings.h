@@ -1,0 +1,70 @@
+/* What an operator may set for the core and its clients. The option table (broker/option.tbl.h) has a row
+ * for each, with unit, range, default and help. A snapshot is immutable; a reload makes a new one and mails
+ * it to every shard. */
+#ifndef LINNET_CORE_SETTINGS_H
+#define LINNET_CORE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SETTINGS_TEXT_MAX = 1024 };
+
+enum mqueue_drop { MQUEUE_DROP_OLDEST, MQUEUE_DROP_NEWEST, MQUEUE_DROP_QOS0_FIRST };
+enum shared_strategy {
+        SHARED_RANDOM, SHARED_ROUND_ROBIN, SHARED_STICKY, SHARED_LOCAL, SHARED_HASH_CLIENTID,
+        SHARED_HASH_TOPIC
+};
+
+struct settings {
+        /* connections */
+        uint32_t max_packet_size;               /* bytes */
+        uint32_t max_clientid_len;              /* bytes */
+        uint32_t max_topic_levels;
+        uint32_t max_topic_alias;               /* from clients, per connection */
+        uint32_t max_qos;
+        uint32_t server_keepalive_s;            /* 0: the client's own */
+        uint32_t keepalive_backoff_percent;     /* of the keep alive: 150 */
+        uint32_t connect_timeout_ms;            /* from accept to a whole CONNECT */
+        uint32_t output_high_bytes;             /* above it QoS 0 is dropped, QoS 1/2 wait */
+        bool     retain_available;
+        bool     wildcard_available;
+        bool     shared_available;
+        bool     exclusive_available;
+        bool     allow_anonymous;               /* from anywhere; loopback may always */
+        bool     allow_anonymous_loopback;
+
+        /* sessions */
+        uint32_t max_subscriptions;             /* 0: no limit */
+        uint32_t max_inflight;                  /* messages towards a client */
+        uint32_t max_awaiting_rel;              /* 0: no limit; also the receive maximum told to v5 */
+        uint32_t await_rel_timeout_ms;          /* 0: never */
+        uint32_t retry_interval_ms;             /* 0: only when a client comes back; v3 only */
+        uint32_t session_expiry_s;              /* of v3 sessions with clean session 0 */
+        uint32_t max_session_expiry_s;          /* what v5 clients may ask for */
+        bool     upgrade_qos;
+        bool     ignore_loop_deliver;
+        bool     overlapping_copies;            /* one copy per matching filter, as emqttd */
+
+        /* mqueue */
+        uint32_t mqueue_max_length;             /* messages; 0: no limit */
+        uint64_t mqueue_max_bytes;              /* 0: no limit */
+        uint32_t mqueue_high_percent, mqueue_low_percent;
+        enum mqueue_drop mqueue_drop;
+        bool     mqueue_store_qos0;
+        char     mqueue_priorities[SETTINGS_TEXT_MAX];  /* "topic/1=10,topic/2=8"; empty: simple */
+
+        /* shared, retained, delayed */
+        enum shared_strategy shared_strategy;
+        uint32_t retained_max_messages;         /* 0: no limit */
+        uint32_t retained_max_payload;          /* bytes; 0: no limit */
+        uint32_t retained_expiry_s;             /* 0: never */
+        uint32_t delayed_max_messages;
+
+        /* $SYS */
+        uint32_t sys_interval_ms;               /* 0: off */
+};
+
+/* Every field at its default, as the option table has it: for tests. */
+void settings_init(struct settings *settings);
+
+#endif

@@ -1,0 +1,103 @@
+#include "core/shard.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "core/pubsub.h"
+#include "core/replay.h"
+#include "core/session.h"
+
+enum { SWEEP_EVERY_MS = 1000, SWEEP_TOPICS = 256 };
+
+/* Removes expired retained messages, a few at a time, so that counts and memory follow. */
+static void on_sweep(struct loop *loop, struct timer *timer)
+{
+        struct shard *shard = shard_of(loop);
+
+        on_shard(loop);
+        if (retainer_sweep(shard->retainer, loop->now.wall_us, SWEEP_TOPICS) > 0) {
+                stat_set(&shard->stats.retained, retainer_count(shard->retainer));
+                stat_set(&shard->stats.retained_bytes, retainer_bytes(shard->retainer));
+        }
+        loop_timer(loop, timer, SWEEP_EVERY_MS);
+}
+
+static struct str session_key(const void *value)
+{
+        return ((const struct session *)value)->client_id;
+}
+
+bool shard_init(struct shard *shard, struct broker *broker, const struct loop_config *config,
+                const struct settings *settings, uint64_t seed)
+{
+        *shard          = (struct shard){ .broker = broker };
+        shard->settings = settings;
+        shard->retainer = retainer_new(broker->key);
+        if (shard->retainer == NULL)
+                return false;
+        loop_init(&shard->loop, config);
+        random_init(&shard->random, seed);
+        guid_source_init(&shard->guids, str_of(broker->node_name), config->id);
+        map_init(&shard->sessions, session_key, broker->key);
+        role_claim(&shard->loop);
+        replay_init(shard);
+        role_leave();
+        shard->sweep.fire          = on_sweep;
+        broker->shards[config->id] = shard;
+        broker->loops[config->id]  = &shard->loop;
+        return true;
+}
+
+void shard_start(struct shard *shard)
+{
+        loop_timer(&shard->loop, &shard->sweep, SWEEP_EVERY_MS);
+}
+
+void shard_deinit(struct shard *shard)
+{
+        struct session *session;
+        size_t          at = 0;
+
+        role_claim(&shard->loop);
+        while ((session = map_next(&shard->sessions, &at)) != NULL) {
+                session_free(session);
+                at = 0;
+        }
+        map_deinit(&shard->sessions);
+        loop_timer_cancel(&shard->loop, &shard->sweep);
+        replay_teardown(shard);
+        role_leave();
+        loop_deinit(&shard->loop);
+        retainer_free(shard->retainer);
+        mem_free(shard->matches.routes);
+        mem_free(shard->gathered);
+}
+
+bool broker_init(struct broker *broker, unsigned shard_count, const char *node_name, uint64_t seed)
+{
+        struct random random;
+        struct str    name = str_of(node_name);
+
+        assert(shard_count >= 1 && shard_count <= SHARDS_MAX);
+        *broker             = (struct broker){ .shard_count = shard_count };
+        random_init(&random, seed);
+        broker->key.k0 = random_u64(&random);
+        broker->key.k1 = random_u64(&random);
+        if (name.len >= sizeof broker->node_name)
+                name.len = sizeof broker->node_name - 1;
+        memcpy(broker->node_name, name.ptr, name.len);
+        broker->router = router_new(shard_count);
+        broker->hooks  = hooks_new();
+        broker->access = access_new();
+        if (broker->router != NULL && broker->hooks != NULL && broker->access != NULL)
+                return true;
+        broker_deinit(broker);
+        return false;
+}
+
+void broker_deinit(struct broker *broker)
+{
+        router_free(broker->router);
+        hooks_free(broker->hooks);
+        access_free(broker->access);
+}

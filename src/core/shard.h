@@ -1,0 +1,82 @@
+/* A shard: the slice of the broker that one thread owns, and what all shards share. */
+#ifndef LINNET_CORE_SHARD_H
+#define LINNET_CORE_SHARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/guid.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "core/access.h"
+#include "core/hooks.h"
+#include "core/metrics.h"
+#include "core/retainer.h"
+#include "core/router.h"
+#include "core/settings.h"
+#include "core/stats.h"
+#include "rt/loop.h"
+
+struct gather;
+
+/* Shared by all shards; fixed before they start, but for what its parts say of themselves. */
+struct broker {
+        unsigned        shard_count;
+        struct shard   *shards[SHARDS_MAX];
+        struct loop    *loops[SHARDS_MAX];
+        struct router  *router;
+        struct hooks   *hooks;
+        struct access  *access;
+        struct hash_key key;            /* of client identifiers and topics; a secret of the process */
+        char            node_name[128];
+        uint64_t        started_us;
+        void           *clients[SHARDS_MAX]; /* client_manager of each shard: client/ alone knows it */
+};
+
+struct shard {
+        struct loop            loop;
+        struct broker         *broker;
+        const struct settings *settings;                /* swapped by mail at a reload */
+        struct random          random;
+        struct guid_source     guids;
+        struct metrics         metrics;
+        struct stats           stats;
+        struct map             sessions;                /* client id -> struct session */
+        struct retainer       *retainer;
+        struct matches         matches;                 /* scratch of one publish */
+        struct gather         *gathered;                /* scratch of one dispatch */
+        uint32_t               gathered_count, gathered_size;
+        uint64_t               dispatch_serial;
+        struct timer           sweep;                   /* of expired retained messages */
+        struct map             replays;                 /* id -> struct replay, of its sessions */
+        struct map             cursors;                 /* id -> struct walk, of anybody's replays */
+        uint64_t               serial;                  /* of sessions and replays */
+};
+
+/* False without memory. `settings` must outlive the shard or be swapped. */
+bool shard_init(struct shard *shard, struct broker *broker, const struct loop_config *config,
+                const struct settings *settings, uint64_t seed);
+
+/* When no loop runs: ends all sessions silently and gives everything back. */
+void shard_deinit(struct shard *shard);
+
+/* After all shards were initialised: starts the shard's own timers. */
+void shard_start(struct shard *shard) ON_SHARD;
+
+static inline struct shard *shard_of(struct loop *loop)
+{
+        return list_entry(loop, struct shard, loop);
+}
+
+static inline unsigned broker_home(const struct broker *broker, struct str client_id)
+{
+        return (unsigned)(hash_str(&broker->key, client_id) % broker->shard_count);
+}
+
+/* Shared parts of a broker: router, hooks, access chain. False without memory. */
+bool broker_init(struct broker *broker, unsigned shard_count, const char *node_name, uint64_t seed);
+void broker_deinit(struct broker *broker);      /* after its shards */
+
+#endif

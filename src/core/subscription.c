@@ -1,0 +1,205 @@
+#include "core/subscription.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+#include "core/pubsub.h"
+#include "core/session.h"
+
+static struct str exclusive_group = { "$exclusive", 10 };
+
+ON_SHARD static void tell(struct session *session, enum hook_point point, struct str name)
+{
+        struct hook_args args = { .shard     = session->shard,
+                                  .client_id = session->client_id,
+                                  .username  = session->username,
+                                  .topic     = name };
+
+        hooks_run(session->shard->broker->hooks, point, &args);
+}
+
+static void member_release(struct retired *retired)
+{
+        mem_free(list_entry(retired, struct member, retired));
+}
+
+/* The name of the group that a subscription is a member of; ptr NULL for a plain one. An exclusive one is
+ * the only member of a group of its own. */
+static struct str group_of(const struct subscription_name *name)
+{
+        return name->exclusive ? exclusive_group : name->group;
+}
+
+/* Enters it in the route index, as a member or as a plain subscriber. False without memory. */
+ON_SHARD static bool route_in(struct subscription *subscription, const struct subscription_name *name)
+{
+        struct session *session = subscription->session;
+        struct shard   *shard   = session->shard;
+        struct router  *router  = shard->broker->router;
+        struct str      group   = group_of(name);
+
+        if (group.ptr == NULL) {
+                subscription->route = router_add(router, &shard->loop, name->filter);
+                if (subscription->route == NULL)
+                        return false;
+                if (pubsub_add(shard, subscription))
+                        return true;
+                if (subscription->route->local[shard->loop.config.id] == NULL)
+                        router_remove(router, &shard->loop, subscription->route);
+                return false;
+        }
+
+        struct member *member = mem_zalloc(sizeof *member);
+
+        if (member == NULL)
+                return false;
+        member->subscription = subscription;
+        member->client_hash  = session->from;
+        member->shard        = shard->loop.config.id;
+        atomic_store_explicit(&member->online, session->peer != NULL, memory_order_relaxed);
+        subscription->route = router_join(router, &shard->loop, name->filter, group, member);
+        if (subscription->route == NULL) {
+                mem_free(member);
+                return false;
+        }
+        subscription->member = member;
+        stat_change(&shard->stats.shared_subscriptions, 1);
+        return true;
+}
+
+ON_SHARD static void route_out(struct subscription *subscription)
+{
+        struct shard            *shard  = subscription->session->shard;
+        struct router           *router = shard->broker->router;
+        struct subscription_name name;
+
+        if (subscription->member == NULL) {
+                if (pubsub_remove(shard, subscription))
+                        router_remove(router, &shard->loop, subscription->route);
+                return;
+        }
+        if (!subscription_name_parse(subscription_name_of(subscription), &name))
+                assert(!"a subscription's name was valid when it was made");
+        subscription->member->subscription = NULL;
+        router_leave(router, &shard->loop, subscription->route, group_of(&name),
+                     subscription->member);
+        reclaim_retire(&shard->loop, &subscription->member->retired, member_release);
+        subscription->member = NULL;
+        stat_change(&shard->stats.shared_subscriptions, -1);
+}
+
+/* The first of the group's members wins: two shards that join at once see the same order. */
+static bool is_exclusive(const struct subscription *subscription)
+{
+        const struct group_list *list =
+                atomic_load_explicit(&subscription->route->groups, memory_order_acquire);
+
+        for (uint32_t i = 0; list != NULL && i < list->count; i++)
+                if (str_eq(list->groups[i]->name, exclusive_group))
+                        return list->groups[i]->members[0] == subscription->member;
+        return false;
+}
+
+ON_SHARD static void forget(struct subscription *subscription)
+{
+        struct session *session = subscription->session;
+
+        map_remove(&session->subscriptions, subscription_name_of(subscription));
+        route_out(subscription);
+        stat_change(&session->shard->stats.subscriptions, -1);
+        mem_free(subscription);
+}
+
+ON_SHARD static enum reason subscription_new(struct session *session, struct str name,
+                                    const struct subscription_name    *parsed,
+                                    const struct subscription_options *options)
+{
+        struct subscription *subscription = mem_zalloc(sizeof *subscription + name.len);
+
+        if (subscription == NULL)
+                return REASON_QUOTA_EXCEEDED;
+        subscription->session  = session;
+        subscription->options  = *options;
+        subscription->name_len = (uint16_t)name.len;
+        memcpy(subscription->name, name.ptr, name.len);
+        if (!map_add(&session->subscriptions, subscription)) {
+                mem_free(subscription);
+                return REASON_QUOTA_EXCEEDED;
+        }
+        if (!route_in(subscription, parsed)) {
+                map_remove(&session->subscriptions, name);
+                mem_free(subscription);
+                return REASON_QUOTA_EXCEEDED;
+        }
+        stat_change(&session->shard->stats.subscriptions, 1);
+        if (parsed->exclusive && !is_exclusive(subscription)) {
+                forget(subscription);
+                return REASON_QUOTA_EXCEEDED;
+        }
+        return (enum reason)options->qos;
+}
+
+enum reason subscription_add(struct session *session, struct str name,
+                             const struct subscription_options *options, bool *existed)
+{
+        struct subscription     *there    = map_find(&session->subscriptions, name);
+        const struct settings   *settings = session->shard->settings;
+        struct subscription_name parsed;
+        enum reason              reason = (enum reason)options->qos;
+
+        *existed = there != NULL;
+        if (!subscription_name_parse(name, &parsed))
+                return REASON_TOPIC_FILTER_INVALID;
+        if (topic_is_wild(parsed.filter) && !settings->wildcard_available)
+                return REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+        if (parsed.group.ptr != NULL && !settings->shared_available)
+                return REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+        if (parsed.exclusive && !settings->exclusive_available)
+                return REASON_TOPIC_FILTER_INVALID;
+        if (topic_levels(parsed.filter) > settings->max_topic_levels)
+                return REASON_TOPIC_FILTER_INVALID;
+        if (there != NULL) {
+                there->options = *options;
+        } else {
+                if (settings->max_subscriptions != 0 &&
+                    session->subscriptions.count >= settings->max_subscriptions)
+                        return REASON_QUOTA_EXCEEDED;
+                reason = subscription_new(session, name, &parsed, options);
+        }
+        if (!reason_is_error(reason))
+                tell(session, HOOK_SESSION_SUBSCRIBED, name);
+        return reason;
+}
+
+enum reason subscription_remove(struct session *session, struct str name)
+{
+        struct subscription *there = map_find(&session->subscriptions, name);
+
+        if (there == NULL)
+                return REASON_NO_SUBSCRIPTION_EXISTED;
+        forget(there);
+        tell(session, HOOK_SESSION_UNSUBSCRIBED, name);
+        return REASON_SUCCESS;
+}
+
+void subscription_remove_all(struct session *session)
+{
+        struct subscription *subscription;
+        size_t               at = 0;
+
+        while ((subscription = map_next(&session->subscriptions, &at)) != NULL) {
+                forget(subscription);
+                at = 0;         /* removal moves others */
+        }
+}
+
+void subscription_set_online(struct session *session, bool online)
+{
+        struct subscription *subscription;
+        size_t               at = 0;
+
+        while ((subscription = map_next(&session->subscriptions, &at)) != NULL)
+                if (subscription->member != NULL)
+                        atomic_store_explicit(&subscription->member->online, online,
+                                              memory_order_relaxed);
+}

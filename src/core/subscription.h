@@ -1,0 +1,51 @@
+/* One subscription of one session. */
+#ifndef LINNET_CORE_SUBSCRIPTION_H
+#define LINNET_CORE_SUBSCRIPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "core/delivery.h"
+#include "core/router.h"
+#include "mqtt/topic.h"
+
+struct session;
+
+struct subscription_options {
+        uint32_t id;                    /* subscription identifier; 0: none */
+        uint8_t  qos;
+        uint8_t  retain_handling;
+        bool     no_local;
+        bool     retain_as_published;
+};
+
+struct subscription {
+        struct session             *session;
+        struct route               *route;
+        struct member              *member;     /* of a shared group; NULL for a plain one */
+        struct subscription_options options;
+        uint32_t                    index;      /* its place among the shard's of this route */
+        uint16_t                    name_len;
+        char                        name[];     /* as the client gave it, prefix included */
+};
+
+static inline struct str subscription_name_of(const struct subscription *s)
+{
+        return str_from(s->name, s->name_len);
+}
+
+/* Subscribes, or changes the options of a subscription that is there [MQTT-3.8.4-3]; *existed says which.
+ * Returns the reason for SUBACK: the granted QoS or an error. Retained messages are sent after
+ * subscription_replay(), so that SUBACK comes first. */
+enum reason subscription_add(struct session *session, struct str name,
+                             const struct subscription_options *options, bool *existed) ON_SHARD;
+
+/* SUCCESS or NO_SUBSCRIPTION_EXISTED. */
+enum reason subscription_remove(struct session *session, struct str name) ON_SHARD;
+void        subscription_remove_all(struct session *session) ON_SHARD;
+
+/* The session's members of shared groups are (not) connected: others prefer those who are. */
+void subscription_set_online(struct session *session, bool online) ON_SHARD;
+
+#endif

@@ -1,0 +1,36 @@
+/* A listening socket of one shard. Every shard opens its own on the same address (SO_REUSEPORT), so
+ * the kernel spreads connections and accepting needs no lock. */
+#ifndef LINNET_NET_LISTENER_H
+#define LINNET_NET_LISTENER_H
+
+#include "net/address.h"
+#include "net/transport.h"
+#include "rt/loop.h"
+
+struct listener;
+
+/* A connection has come; the receiver takes the transport. */
+typedef void listener_accepted(struct listener *listener, struct transport *transport);
+
+struct listener {
+        struct loop       *loop;
+        struct address     address;             /* as bound, with the port the kernel chose for 0 */
+        int                fd;
+        struct watch       watch;
+        struct timer       pause;               /* no descriptors left: accepting waits 100 ms */
+        listener_accepted *accepted;
+        void              *context;             /* the owner's */
+        uint64_t           accept_failures;     /* EMFILE, ENFILE, ENOMEM */
+};
+
+/* Binds and listens without accepting yet. False with errno. An IPv6 wildcard is dual-stack; where
+ * the machine has no IPv6 it falls back to IPv4. */
+bool listener_open(struct listener *listener, const struct address *address, int backlog);
+
+/* On the loop's thread: accepts from now on, up to 64 a wakeup. */
+bool listener_start(struct listener *listener, struct loop *loop) ON_SHARD;
+
+/* Stops accepting and closes; nothing when not open. */
+void listener_close(struct listener *listener);
+
+#endif

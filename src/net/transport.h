@@ -1,0 +1,46 @@
+/* One way to move bytes. Transports stack: ws over tls over tcp; each calls only .below. The lowest
+ * is a socket, or memory in tests. One shard's thread at a time; a transport that is not attached
+ * may be mailed to another shard. */
+#ifndef LINNET_NET_TRANSPORT_H
+#define LINNET_NET_TRANSPORT_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "net/address.h"
+#include "rt/poll.h"
+
+struct transport;
+
+struct transport_ops {
+        const char *name;
+
+        /* Bytes read or written; read: 0 when the peer is done. -EAGAIN: to be called again when
+         * the watch says so; any other -errno is for good. */
+        ssize_t (*read)(struct transport *t, void *to, size_t size);
+        ssize_t (*write)(struct transport *t, const struct iovec *from, int count);
+
+        /* Registers `watch` (whose .ready is set) at the poll; false with errno. A transport must
+         * be detached before it is mailed or freed; detach does nothing when it is not attached. */
+        bool (*attach)(struct transport *t, struct poll *poll, struct watch *watch, unsigned wants);
+        void (*detach)(struct transport *t, struct watch *watch);
+
+        void (*shut)(struct transport *t);      /* no more will be written; reading goes on */
+        void (*free)(struct transport *t);      /* frees .below too */
+};
+
+struct transport {
+        const struct transport_ops *ops;
+        struct transport           *below;      /* owned; NULL for the lowest */
+        struct address              peer;
+};
+
+/* Takes a connected, non-blocking socket. NULL without memory: the socket is closed then. */
+struct transport *tcp_transport_new(int fd, const struct address *peer);
+
+/* Two ends of a pipe in memory, each holding at most `capacity` unread bytes; freeing an end makes
+ * the other read 0 and write -EPIPE. For tests and the simulator: one thread turns both. */
+bool memory_transport_pair(size_t capacity, struct transport *ends[static 2]);
+
+#endif

@@ -1,0 +1,16 @@
+/* $delayed/<seconds>/<topic>: a message that is published later. It is kept in memory by the shard that
+ * received it; access was checked by the client for the topic as it was sent. */
+#ifndef LINNET_SERVICES_MODULES_DELAYED_H
+#define LINNET_SERVICES_MODULES_DELAYED_H
+
+#include "core/shard.h"
+
+struct delayed;
+
+struct delayed *delayed_new(struct broker *broker);     /* before the shards start; NULL: no memory */
+
+/* Gives back what still waits on one shard; its loop must not run any more. */
+void delayed_clear(struct delayed *delayed, struct shard *shard) ON_SHARD;
+void delayed_free(struct delayed *delayed);
+
+#endif

@@ -1,0 +1,270 @@
+#include "services/sys/sys.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "core/publish.h"
+#include "mqtt/topic.h"
+#include "services/sys/version.h"
+
+enum { UPTIME_EVERY_MS = 1000, TEXT_MAX = 512 };
+
+struct sys {
+        struct broker *broker;
+        struct shard  *shard;           /* the publishing one */
+        struct timer   uptime;
+        struct timer   interval;
+};
+
+ON_SHARD static void say(struct shard *shard, bool retain, const char *topic, struct str payload)
+{
+        struct message_fields fields = {
+                .topic = str_of(topic), .payload = payload, .retain = retain
+        };
+
+        publish_fields(shard, &fields);
+}
+
+ON_SHARD static void say_number(struct shard *shard, const char *topic, uint64_t number)
+{
+        char text[24];
+        int  len = snprintf(text, sizeof text, "%" PRIu64, number);
+
+        say(shard, false, topic, str_from(text, (size_t)len));
+}
+
+ON_SHARD static void on_uptime(struct loop *loop, struct timer *timer)
+{
+        struct sys     *sys = list_entry(timer, struct sys, uptime);
+        const char     *node = sys->broker->node_name;
+        uint64_t        seconds = (loop->now.wall_us - sys->broker->started_us) / 1000000;
+        char            topic[TEXT_MAX], text[TEXT_MAX], time[25];
+        int             len;
+
+        on_shard(loop);
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/uptime", node);
+        len = snprintf(text, sizeof text,
+                       "%" PRIu64 " days, %" PRIu64 " hours, %" PRIu64 " minutes, %" PRIu64
+                       " seconds",
+                       seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+        say(sys->shard, false, topic, str_from(text, (size_t)len));
+        len = snprintf(text, sizeof text, "%" PRIu64 " seconds", seconds);
+        say(sys->shard, false, "$SYS/broker/uptime", str_from(text, (size_t)len));
+        clock_format(loop->now.wall_us, time);
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/datetime", node);
+        say(sys->shard, false, topic, str_of(time));
+        loop_timer(loop, timer, UPTIME_EVERY_MS);
+}
+
+/* The sum of one counter over all shards: each is read as its shard last wrote it. */
+static uint64_t metric_sum(const struct broker *broker, const struct metric_info *info)
+{
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < broker->shard_count; i++)
+                sum += metric_read(&broker->shards[i]->metrics, info);
+        return sum;
+}
+
+ON_SHARD static void say_metrics(struct sys *sys)
+{
+        size_t                    count;
+        const struct metric_info *table = metrics_table(&count);
+        char                      topic[TEXT_MAX];
+
+        for (size_t i = 0; i < count; i++) {
+                snprintf(topic, sizeof topic, "$SYS/brokers/%s/metrics/%s", sys->broker->node_name,
+                         table[i].name);
+                say_number(sys->shard, topic, metric_sum(sys->broker, &table[i]));
+        }
+}
+
+/* Mosquitto's names for some of the same counters. */
+ON_SHARD static void say_mosquitto(struct sys *sys)
+{
+        static const struct {
+                const char *topic, *metric;
+        } rows[] = {
+                { "$SYS/broker/bytes/received", "bytes/received" },
+                { "$SYS/broker/bytes/sent", "bytes/sent" },
+                { "$SYS/broker/messages/received", "packets/received" },
+                { "$SYS/broker/messages/sent", "packets/sent" },
+                { "$SYS/broker/publish/messages/received", "messages/received" },
+                { "$SYS/broker/publish/messages/sent", "messages/sent" },
+                { "$SYS/broker/publish/messages/dropped", "messages/dropped" },
+        };
+        size_t                    count;
+        const struct metric_info *table = metrics_table(&count);
+
+        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
+                for (size_t i = 0; i < count; i++)
+                        if (strcmp(table[i].name, rows[r].metric) == 0)
+                                say_number(sys->shard, rows[r].topic,
+                                           metric_sum(sys->broker, &table[i]));
+}
+
+ON_SHARD static void say_stat(struct sys *sys, const char *name, const char *mosquitto, size_t offset)
+{
+        char     topic[TEXT_MAX];
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < sys->broker->shard_count; i++) {
+                const void *at = (const char *)&sys->broker->shards[i]->stats + offset;
+
+                sum += stat_read(at);
+        }
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/%s", sys->broker->node_name, name);
+        say_number(sys->shard, topic, sum);
+        if (mosquitto != NULL)
+                say_number(sys->shard, mosquitto, sum);
+}
+
+ON_SHARD static void say_stats(struct sys *sys)
+{
+        uint32_t routes = router_count(sys->broker->router);
+        char     topic[TEXT_MAX];
+
+        say_stat(sys, "clients/count", "$SYS/broker/clients/connected",
+                 offsetof(struct stats, clients));
+        say_stat(sys, "sessions/count", "$SYS/broker/clients/total",
+                 offsetof(struct stats, sessions));
+        say_stat(sys, "subscriptions/count", "$SYS/broker/subscriptions/count",
+                 offsetof(struct stats, subscriptions));
+        say_stat(sys, "subscriptions/shared/count", "$SYS/broker/shared_subscriptions/count",
+                 offsetof(struct stats, shared_subscriptions));
+        say_stat(sys, "retained/count", "$SYS/broker/retained messages/count",
+                 offsetof(struct stats, retained));
+        say_stat(sys, "queued/count", NULL, offsetof(struct stats, queued));
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/routes/count", sys->broker->node_name);
+        say_number(sys->shard, topic, routes);
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/topics/count", sys->broker->node_name);
+        say_number(sys->shard, topic, routes);
+}
+
+ON_SHARD static void say_identity(struct sys *sys)
+{
+        const char *node = sys->broker->node_name;
+        char        topic[TEXT_MAX];
+
+        say(sys->shard, true, "$SYS/brokers", str_of(node));
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/version", node);
+        say(sys->shard, true, topic, STR(LINNET_VERSION));
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/sysdescr", node);
+        say(sys->shard, true, topic, STR("Linnet MQTT Broker"));
+        say(sys->shard, true, "$SYS/broker/version", STR("linnet version " LINNET_VERSION));
+}
+
+static void on_interval(struct loop *loop, struct timer *timer)
+{
+        struct sys *sys = list_entry(timer, struct sys, interval);
+
+        on_shard(loop);
+        if (sys->shard->settings->sys_interval_ms == 0)
+                return;
+        say_identity(sys);
+        say_stats(sys);
+        say_metrics(sys);
+        say_mosquitto(sys);
+        loop_timer(loop, timer, sys->shard->settings->sys_interval_ms);
+}
+
+/* Appends a JSON string: what a client chose must not break out of its quotes. */
+static void put_json(struct buffer *to, struct str text)
+{
+        buffer_append(to, STR("\""));
+        for (size_t i = 0; i < text.len; i++) {
+                unsigned char c = (unsigned char)text.ptr[i];
+
+                if (c == '"' || c == '\\')
+                        buffer_printf(to, "\\%c", c);
+                else if (c < 0x20 || c == 0x7f)
+                        buffer_printf(to, "\\u%04x", c);
+                else
+                        buffer_append(to, str_from(&text.ptr[i], 1));
+        }
+        buffer_append(to, STR("\""));
+}
+
+ON_SHARD static void presence(struct hook_args *args, const char *event, struct buffer *payload)
+{
+        struct buffer         topic  = { 0 };
+        struct message_fields fields = { .qos = 1 };
+
+        /* A client id with wildcards would make a topic that no message may have. */
+        buffer_printf(&topic, "$SYS/brokers/%s/clients/%.*s/%s", args->shard->broker->node_name,
+                      STR_ARGS(args->client_id), event);
+        fields.topic   = buffer_str(&topic);
+        fields.payload = buffer_str(payload);
+        if (topic_name_valid(fields.topic))
+                publish_fields(args->shard, &fields);
+        buffer_deinit(&topic);
+        buffer_deinit(payload);
+}
+
+UNCHECKED static enum hook_result on_connected(void *context, struct hook_args *args)
+{
+        struct buffer payload = { 0 };
+
+        (void)context;
+        if (args->reason != REASON_SUCCESS)
+                return HOOK_OK;
+        buffer_append(&payload, STR("{\"clientid\":"));
+        put_json(&payload, args->client_id);
+        buffer_append(&payload, STR(",\"username\":"));
+        put_json(&payload, args->username.len > 0 ? args->username : STR("undefined"));
+        buffer_append(&payload, STR(",\"ipaddress\":"));
+        put_json(&payload, args->address);
+        buffer_printf(&payload, ",\"clean_sess\":%s,\"protocol\":%u,\"connack\":0,\"ts\":%" PRIu64 "}",
+                      args->clean_start ? "true" : "false", args->version,
+                      args->shard->loop.now.wall_us / 1000000);
+        presence(args, "connected", &payload);
+        return HOOK_OK;
+}
+
+UNCHECKED static enum hook_result on_disconnected(void *context, struct hook_args *args)
+{
+        struct buffer payload = { 0 };
+
+        (void)context;
+        buffer_append(&payload, STR("{\"clientid\":"));
+        put_json(&payload, args->client_id);
+        buffer_append(&payload, STR(",\"username\":"));
+        put_json(&payload, args->username.len > 0 ? args->username : STR("undefined"));
+        buffer_append(&payload, STR(",\"reason\":"));
+        put_json(&payload, str_of(args->why != NULL ? args->why : reason_name(args->reason)));
+        buffer_printf(&payload, ",\"ts\":%" PRIu64 "}", args->shard->loop.now.wall_us / 1000000);
+        presence(args, "disconnected", &payload);
+        return HOOK_OK;
+}
+
+struct sys *sys_new(struct broker *broker)
+{
+        struct sys *sys = mem_zalloc(sizeof *sys);
+
+        if (sys == NULL)
+                return NULL;
+        sys->broker        = broker;
+        sys->uptime.fire   = on_uptime;
+        sys->interval.fire = on_interval;
+        if (hooks_add(broker->hooks, HOOK_CLIENT_CONNECTED, on_connected, sys, 0) &&
+            hooks_add(broker->hooks, HOOK_CLIENT_DISCONNECTED, on_disconnected, sys, 0))
+                return sys;
+        sys_free(sys);
+        return NULL;
+}
+
+void sys_free(struct sys *sys)
+{
+        mem_free(sys);
+}
+
+void sys_start(struct sys *sys, struct shard *shard)
+{
+        sys->shard = shard;
+        if (shard->settings->sys_interval_ms == 0)
+                return;
+        loop_timer(&shard->loop, &sys->uptime, UPTIME_EVERY_MS);
+        loop_timer(&shard->loop, &sys->interval, 0);
+}

@@ -1,0 +1,133 @@
+#include "harness/world.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+
+static struct clock_time world_clock(void *context)
+{
+        return ((struct world *)context)->now;
+}
+
+static void world_teardown(struct world *world)
+{
+        for (unsigned i = 0; i < world->broker.shard_count; i++)
+                client_manager_free(world->broker.clients[i]);
+        for (unsigned i = 0; i < world->broker.shard_count; i++) {
+                if (world->broker.shards[i] == NULL)
+                        continue;
+                shard_deinit(world->broker.shards[i]);
+                mem_free(world->broker.shards[i]);
+        }
+        broker_deinit(&world->broker);
+        mem_free(world);
+}
+
+static bool world_add_shard(struct world *world, unsigned id)
+{
+        struct shard      *shard  = mem_zalloc(sizeof *shard);
+        struct poll       *poll   = poll_memory_new();
+        struct loop_config config = {
+                .id            = id,
+                .count         = world->broker.shard_count,
+                .peers         = world->broker.loops,
+                .poll          = poll,
+                .clock         = world_clock,
+                .clock_context = world,
+        };
+
+        if (shard == NULL || poll == NULL ||
+            !shard_init(shard, &world->broker, &config, &world->settings, id + 1)) {
+                mem_free(shard);
+                return false;
+        }
+        world->broker.shards[id]  = shard;
+        world->broker.loops[id]   = &shard->loop;
+        return true;
+}
+
+struct world *world_new(unsigned shards, const struct settings *settings)
+{
+        struct world *world = mem_zalloc(sizeof *world);
+
+        if (world == NULL)
+                return NULL;
+        world->settings      = *settings;
+        world->listener.name = "memory:test";
+        world->now           = (struct clock_time){ 1000, 1700000000000000u };
+        if (!broker_init(&world->broker, shards, "test@world", 1)) {
+                mem_free(world);
+                return NULL;
+        }
+        for (unsigned i = 0; i < shards; i++) {
+                if (!world_add_shard(world, i)) {
+                        world_teardown(world);
+                        return NULL;
+                }
+        }
+        for (unsigned i = 0; i < shards; i++) {
+                world->broker.clients[i] = client_manager_new(world->broker.shards[i]);
+                assert(world->broker.clients[i] != NULL);
+                role_claim(world->broker.loops[i]);
+                shard_start(world->broker.shards[i]);
+                role_leave();
+        }
+        return world;
+}
+
+void world_free(struct world *world)
+{
+        uint32_t left = 0;
+
+        world_run(world);
+        for (unsigned i = 0; i < world->broker.shard_count; i++) {
+                role_claim(world->broker.loops[i]);
+                left += client_count(world->broker.clients[i]);
+                role_leave();
+        }
+        assert(left == 0);
+        world_teardown(world);
+}
+
+bool world_run(struct world *world)
+{
+        for (unsigned turn = 0; turn < WORLD_TURNS_MAX; turn++) {
+                bool did = false;
+
+                for (unsigned i = 0; i < world->broker.shard_count; i++)
+                        did |= loop_turn(world->broker.loops[i], 0);
+                if (!did)
+                        return true;
+        }
+        return false;
+}
+
+bool world_advance(struct world *world, uint64_t ms)
+{
+        while (ms > 0) {
+                uint64_t step = ms < WORLD_STEP_MS ? ms : WORLD_STEP_MS;
+
+                world->now.mono_ms += step;
+                world->now.wall_us += step * 1000;
+                ms -= step;
+                if (!world_run(world))
+                        return false;
+        }
+        return true;
+}
+
+struct transport *world_connect(struct world *world, int shard)
+{
+        struct transport *ends[2];
+        unsigned          at = shard >= 0 ? (unsigned)shard : world->next++;
+
+        at %= world->broker.shard_count;
+        if (!memory_transport_pair(WORLD_PIPE_BYTES, ends))
+                return NULL;
+        if (!address_parse(STR("127.0.0.1:40000"), &ends[1]->peer))
+                assert(false);
+        role_claim(world->broker.loops[at]);
+        client_accept(world->broker.clients[at], ends[1], &world->listener);
+        role_leave();
+        return ends[0];
+}

@@ -1,0 +1,32 @@
+/* A whole broker in memory, for tests: its shards are turned by one thread on a clock
+ * that moves only when it is told to. */
+#ifndef LINNET_TEST_HARNESS_WORLD_H
+#define LINNET_TEST_HARNESS_WORLD_H
+
+#include "client/client.h"
+
+enum { WORLD_PIPE_BYTES = 1 << 20, WORLD_TURNS_MAX = 100000, WORLD_STEP_MS = 100 };
+
+struct world {
+        struct broker          broker;
+        struct settings        settings;
+        struct clock_time      now;
+        struct client_listener listener;
+        unsigned               next;            /* the shard that accepts next */
+};
+
+/* NULL without memory. The settings are copied. */
+struct world *world_new(unsigned shards, const struct settings *settings);
+
+/* Frees the ends' broker side too; the test's own ends are the test's to free, before. Asserts
+ * that no client outlives its connection; what else is lost LeakSanitizer finds. */
+void world_free(struct world *world);
+
+/* Turns all loops until none does anything; false when that does not come. */
+bool world_run(struct world *world);
+bool world_advance(struct world *world, uint64_t ms);
+
+/* The test's end of a new connection; shard -1: the next in turn. NULL without memory. */
+struct transport *world_connect(struct world *world, int shard);
+
+#endif

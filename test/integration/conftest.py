@@ -1,0 +1,51 @@
+"""A linnetd of the test's own, on a free port, with 1, 2 and 4 shards."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+READY_SECONDS_MAX = 20
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Broker:
+    def __init__(self, folder: pathlib.Path, shards: int):
+        self.port = free_port()
+        file = folder / "linnet.conf"
+        file.write_text(f"listener.tcp.external = 127.0.0.1:{self.port}\n"
+                        f"shards = {shards}\ndata_dir = {folder}\n")
+        self.process = subprocess.Popen([os.environ["LINNETD"], "-c", str(file)])
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, "linnetd ended early"
+                assert time.monotonic() < deadline, "linnetd does not listen"
+                os.sched_yield()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(READY_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+@pytest.fixture(params=[1, 2, 4], ids=lambda n: f"shards{n}")
+def broker(request, tmp_path):
+    running = Broker(tmp_path, request.param)
+    yield running
+    assert running.stop() == 0
