@@ -149,7 +149,7 @@ static size_t build_subscribe(void *to, size_t size, const struct words *words,
                 names[count] = str_of(filter);
                 items[count] = (struct subscribe_item){
                         .filter              = names[count],
-                        .qos                 = (uint8_t)(qos ? atoi(qos) : 0),
+                        .qos                 = (uint8_t)(qos ? strtoul(qos, NULL, 10) : 0),
                         .no_local            = words_number(words, "no_local", 0) != 0,
                         .retain_as_published = words_number(words, "rap", 0) != 0,
                         .retain_handling     = (uint8_t)words_number(words, "rh", 0),
@@ -185,14 +185,15 @@ static size_t build_ack(void *to, size_t size, const char *verb, const struct wo
 }
 
 size_t build_packet(void *to, size_t size, const char *verb, const struct words *words,
-                    enum mqtt_version version, const char *name, uint16_t last_id)
+                    const struct build_client *client)
 {
         static struct section section;
-        const char           *given  = words_value(words, "reason", 0);
-        enum reason           reason = build_reason(given, REASON_SUCCESS);
+        const char           *given   = words_value(words, "reason", 0);
+        enum reason           reason  = build_reason(given, REASON_SUCCESS);
+        enum mqtt_version     version = client->version;
 
         if (strcmp(verb, "connect") == 0)
-                return build_connect(to, size, words, version, name);
+                return build_connect(to, size, words, version, client->name);
         if (strcmp(verb, "publish") == 0)
                 return build_publish(to, size, words, version);
         if (strcmp(verb, "subscribe") == 0 || strcmp(verb, "unsubscribe") == 0)
@@ -205,7 +206,7 @@ size_t build_packet(void *to, size_t size, const char *verb, const struct words 
                                          &(struct disconnect_packet){ reason, section.properties });
         if (strcmp(verb, "auth") == 0)
                 return encode_auth(to, size, &(struct auth_packet){ reason, section.properties });
-        return build_ack(to, size, verb, words, version, last_id);
+        return build_ack(to, size, verb, words, version, client->last_id);
 }
 
 size_t build_hex(unsigned char *to, size_t size, const struct words *words, unsigned first)

@@ -5,10 +5,16 @@
 #include "mqtt/packet.h"
 #include "script.h"
 
-/* The bytes of the packet that `verb` names; 0 when there is no such verb or it does not fit.
- * `last_id` is the packet id where the line gives none to an acknowledgement. */
+/* The client that sends it. */
+struct build_client {
+        enum mqtt_version version;
+        const char       *name;
+        uint16_t          last_id;      /* of acknowledgements where the line gives none */
+};
+
+/* The bytes of the packet that `verb` names; 0 when there is no such verb or it does not fit. */
 size_t build_packet(void *to, size_t size, const char *verb, const struct words *words,
-                    enum mqtt_version version, const char *name, uint16_t last_id);
+                    const struct build_client *client);
 size_t build_hex(unsigned char *to, size_t size, const struct words *words, unsigned first);
 enum reason build_reason(const char *text, enum reason otherwise);
 

@@ -184,8 +184,9 @@ static bool client_send(struct player *player, struct player_client *client, con
                 size = build_hex((unsigned char *)bytes, sizeof bytes, words,
                                  words_value(words, "version", 0) ? 4 : 3);
         } else {
-                size = build_packet(bytes, sizeof bytes, verb, words, client->version, client->name,
-                                    client->last_id);
+                struct build_client sender = { client->version, client->name, client->last_id };
+
+                size = build_packet(bytes, sizeof bytes, verb, words, &sender);
         }
         if (size == 0)
                 return complain(player, "a packet that can be made of this line", verb);

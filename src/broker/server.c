@@ -80,7 +80,7 @@ static const struct settings *snapshot_add(struct server *server, const struct s
         return &snapshot->settings;
 }
 
-/* ---- the start list --------------------------------------------------------------------------- */
+/* ---- the start list -------------------------------------------------------------------------- */
 
 static bool open_data_dir(struct server *server)
 {
@@ -308,7 +308,7 @@ struct server *server_new(const struct config *config)
         return server;
 }
 
-/* ---- running ---------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 ON_SHARD static void start_on_shard(struct worker *worker)
 {

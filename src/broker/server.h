@@ -6,13 +6,14 @@
 
 struct server;
 
-/* Everything but the threads, in the order of the start list. NULL when something failed, after a log line
- * that says what. */
+/* Everything but the threads, in the order of the start list. NULL when something failed, after
+ * a log line that says what. */
 struct server *server_new(const struct config *config);
 
 bool server_start(struct server *server);       /* a thread per shard; false: said why */
 
-/* New settings for all shards; what needs a restart is the caller's to tell. False without memory. */
+/* New settings for all shards; what needs a restart is the caller's to tell. False without
+ * memory. */
 bool server_apply(struct server *server, const struct config *config);
 
 /* Stops accepting, says goodbye to all clients, waits for the threads and gives everything back. */

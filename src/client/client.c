@@ -1,10 +1,11 @@
 /* One connection: its states, its end, and what the loop tells it. */
-#include "client/client_internal.h"
+#include "client/client.h"
 
 #include <assert.h>
 #include <errno.h>
 
 #include "base/memory.h"
+#include "client/client_internal.h"
 #include "client/protocol.h"
 
 #define TO(state) (1u << (state))
@@ -190,22 +191,8 @@ void client_dirty(struct client *c)
         loop_at_turn_end(&c->shard->loop, &c->turn_end);
 }
 
-void client_pause(struct client *c)
-{
-        c->paused = true;
-        client_watch(c);
-}
-
-void client_go_on(struct client *c)
-{
-        c->paused = false;
-        if (c->state >= CLIENT_CLOSING)
-                return;
-        client_watch(c);
-        loop_at_next_turn(&c->shard->loop, &c->proceed);
-}
-
-void client_watch(struct client *c)
+/* Wants what its state needs. */
+ON_SHARD static void watch(struct client *c)
 {
         unsigned wants = c->blocked ? POLL_WRITE : 0u;
 
@@ -215,6 +202,21 @@ void client_watch(struct client *c)
                 wants |= POLL_READ;
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
+}
+
+void client_pause(struct client *c)
+{
+        c->paused = true;
+        watch(c);
+}
+
+void client_go_on(struct client *c)
+{
+        c->paused = false;
+        if (c->state >= CLIENT_CLOSING)
+                return;
+        watch(c);
+        loop_at_next_turn(&c->shard->loop, &c->proceed);
 }
 
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
@@ -368,7 +370,7 @@ static void flush(struct client *c)
                 return;
         }
         c->blocked = c->output.bytes > 0;
-        client_watch(c);
+        watch(c);
         if (c->state == CLIENT_CLOSING && c->output.bytes == 0 && !c->shut) {
                 c->shut = true;
                 c->transport->ops->shut(c->transport);

@@ -42,7 +42,4 @@ uint32_t client_count(const struct client_manager *manager) ON_SHARD;   /* conne
  * written or `grace_ms` have passed. */
 void client_drain(struct client_manager *manager, enum reason reason, uint32_t grace_ms) ON_SHARD;
 
-/* Closes the client of that identifier; false when it is not connected here. */
-bool client_kick(struct client_manager *manager, struct str client_id, enum reason reason) ON_SHARD;
-
 #endif

@@ -131,7 +131,6 @@ void client_leave_session(struct client *c) ON_SHARD;   /* never from within a s
 void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
 void client_pause(struct client *c) ON_SHARD;
 void client_go_on(struct client *c) ON_SHARD;           /* the answer came */
-void client_watch(struct client *c) ON_SHARD;           /* wants what its state needs */
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
                              enum reason reason) ON_SHARD;
 

@@ -100,16 +100,6 @@ void client_drain(struct client_manager *manager, enum reason reason, uint32_t g
         }
 }
 
-bool client_kick(struct client_manager *manager, struct str client_id, enum reason reason)
-{
-        struct session *session = session_find(manager->shard, client_id);
-
-        if (session == NULL || session->peer == NULL || session->peer->ops != &client_peer_ops)
-                return false;
-        client_fail(list_entry(session->peer, struct client, peer), reason, NULL);
-        return true;
-}
-
 void client_move(struct client *c, struct str unread)
 {
         struct loop       *loop  = &c->shard->loop;

@@ -242,7 +242,7 @@ static bool set_will(struct client *c, struct session *session, const struct wil
                 .client_id  = c->client_id,
                 .username   = c->username,
                 .from       = session->from,
-                .wall_us    = now_us,
+                .wall_us    = 0,        /* its expiry counts from its publication */
                 .guid       = guid_next(&c->shard->guids, now_us),
         };
         struct message *message = message_new(&fields);

@@ -104,8 +104,10 @@ static bool resolve_topic(struct client *c, const struct publish_packet *p, stru
  * them than were announced are too many [MQTT-3.3.4-7]. */
 static bool window_allows(struct client *c, const struct publish_packet *p)
 {
-        const struct awaiting_rel *awaiting = &c->peer.session->awaiting_rel;
-        uint32_t                   max      = c->shard->settings->max_awaiting_rel;
+        struct awaiting_rel   *awaiting = &c->peer.session->awaiting_rel;
+        const struct settings *settings = c->shard->settings;
+        uint32_t               max      = settings->max_awaiting_rel;
+        uint64_t               now_ms   = client_now_ms(c);
 
         if (p->qos < 2)
                 return true;
@@ -115,9 +117,11 @@ static bool window_allows(struct client *c, const struct publish_packet *p)
         }
         if (awaiting->count < (max > 0 ? max : UINT16_MAX))
                 return true;
+        if (settings->await_rel_timeout_ms > 0 && now_ms > settings->await_rel_timeout_ms &&
+            awaiting_rel_expire(awaiting, now_ms - settings->await_rel_timeout_ms) > 0)
+                return true;    /* ids whose PUBREL never came made room */
         metric_add(&c->shard->metrics.messages_qos2_dropped, 1);
-        if (c->version == MQTT_5)
-                client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED, NULL);
+        client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED, "QoS 2 beyond max_awaiting_rel");
         return false;
 }
 

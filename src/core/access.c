@@ -57,8 +57,9 @@ static enum access_verdict chain_end(struct access_request *request)
             (request->loopback && settings->allow_anonymous_loopback))
                 return ACCESS_ALLOW;
         request->reason = REASON_NOT_AUTHORIZED;
-        request->why    = "no authenticator knows this client, and anonymous clients are let in from "
-                          "loopback only: set mqtt.allow_anonymous = on, or configure authentication";
+        request->why    = "no authenticator knows this client, and anonymous clients are let in "
+                          "from loopback only: set mqtt.allow_anonymous = on, or configure "
+                          "authentication";
         return ACCESS_DENY;
 }
 

@@ -1,6 +1,6 @@
-/* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers allow, deny or
- * ignore, or says that it will answer later; the first that does not ignore decides. When all ignore, the
- * anonymous policy decides of a CONNECT, and allow of a topic. */
+/* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers
+ * allow, deny or ignore, or says that it will answer later; the first that does not ignore
+ * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic. */
 #ifndef LINNET_CORE_ACCESS_H
 #define LINNET_CORE_ACCESS_H
 
@@ -22,12 +22,12 @@ enum access_verdict {
         ACCESS_ALLOW,
         ACCESS_DENY,            /* request->reason may say why; the default is that of the kind */
         ACCESS_LATER,           /* access_answer() will be called, on the same shard */
-        ACCESS_CONTINUE,        /* CONNECT: send request->data_out in AUTH and wait for the next one */
+        ACCESS_CONTINUE,        /* CONNECT: send request->data_out in AUTH, wait for the next */
 };
 
 struct access_provider {
         const char *name;
-        struct str  method;     /* the AUTH method it speaks; ptr NULL: none, it sees plain CONNECTs */
+        struct str  method;     /* the AUTH method it speaks; ptr NULL: it sees plain CONNECTs */
 
         enum access_verdict (*check)(void *context, struct access_request *request);
 
@@ -57,13 +57,14 @@ struct access_request {
         void (*answered)(struct access_request *request, enum access_verdict verdict);
         unsigned               at;                      /* the provider whose turn it is */
         bool                   waiting;
-        void                  *provider_data;           /* of the provider while it owes an answer */
+        void                  *provider_data;           /* the provider's while it owes an answer */
 };
 
 struct access *access_new(void);
 void           access_free(struct access *access);
 
-/* At the end of the chain; before the shards start. `provider` must outlive it. False: no memory. */
+/* At the end of the chain; before the shards start. `provider` must outlive it. False: no
+ * memory. */
 bool access_add(struct access *access, const struct access_provider *provider, void *context);
 bool access_has_method(const struct access *access, struct str method);
 

@@ -1,7 +1,5 @@
 #include "core/hooks.h"
 
-#include <assert.h>
-
 #include "base/memory.h"
 
 struct hook {
@@ -53,21 +51,6 @@ bool hooks_add(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *co
         return true;
 }
 
-bool hooks_remove(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context)
-{
-        struct hook *at    = hooks->points[point].hooks;
-        unsigned     count = hooks->points[point].count;
-
-        for (unsigned i = 0; i < count; i++) {
-                if (at[i].fn != fn || at[i].context != context)
-                        continue;
-                memmove(&at[i], &at[i + 1], (count - i - 1) * sizeof *at);
-                hooks->points[point].count = count - 1;
-                return true;
-        }
-        return false;
-}
-
 enum hook_result hooks_run(const struct hooks *hooks, enum hook_point point, struct hook_args *args)
 {
         for (unsigned i = 0; i < hooks->points[point].count; i++) {
@@ -77,25 +60,4 @@ enum hook_result hooks_run(const struct hooks *hooks, enum hook_point point, str
                         return HOOK_STOP;
         }
         return HOOK_OK;
-}
-
-const char *hook_name(enum hook_point point)
-{
-        static const char *const names[HOOK_POINTS] = {
-                [HOOK_CLIENT_CONNECTED]     = "client.connected",
-                [HOOK_CLIENT_DISCONNECTED]  = "client.disconnected",
-                [HOOK_CLIENT_SUBSCRIBE]     = "client.subscribe",
-                [HOOK_CLIENT_UNSUBSCRIBE]   = "client.unsubscribe",
-                [HOOK_SESSION_CREATED]      = "session.created",
-                [HOOK_SESSION_SUBSCRIBED]   = "session.subscribed",
-                [HOOK_SESSION_UNSUBSCRIBED] = "session.unsubscribed",
-                [HOOK_SESSION_TERMINATED]   = "session.terminated",
-                [HOOK_MESSAGE_PUBLISH]      = "message.publish",
-                [HOOK_MESSAGE_DELIVERED]    = "message.delivered",
-                [HOOK_MESSAGE_ACKED]        = "message.acked",
-                [HOOK_MESSAGE_DROPPED]      = "message.dropped",
-        };
-
-        assert((unsigned)point < HOOK_POINTS);
-        return names[point];
 }

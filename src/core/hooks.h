@@ -1,6 +1,6 @@
-/* The points where others may watch or change what happens (emqttd_hooks): eleven of emqttd's, and
- * message.dropped. Callbacks run in order of priority, lower first, on the shard of what they are told
- * of. They are added before the shards start and never changed while they run. */
+/* The points where others may watch or change what happens (emqttd_hooks): eleven of emqttd's,
+ * and message.dropped. Callbacks run in order of priority, lower first, on the shard of what
+ * they are told of. They are added before the shards start and never changed while they run. */
 #ifndef LINNET_CORE_HOOKS_H
 #define LINNET_CORE_HOOKS_H
 
@@ -51,13 +51,11 @@ struct hooks *hooks_new(void);          /* NULL without memory */
 void          hooks_free(struct hooks *hooks);
 
 /* False when the same function with the same context is there already, or without memory. */
-bool hooks_add(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context, int priority);
-bool hooks_remove(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context);
+bool hooks_add(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context,
+               int priority);
 
 /* HOOK_STOP as soon as one says so. */
 enum hook_result hooks_run(const struct hooks *hooks, enum hook_point point,
                            struct hook_args *args) ON_SHARD;
-
-const char *hook_name(enum hook_point point);   /* "client.connected" */
 
 #endif

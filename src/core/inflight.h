@@ -1,8 +1,9 @@
 /* What was sent to a client and is not acknowledged (emqttd_inflight): a ring keyed by packet id.
  *
- * An entry stands in the slot `packet id & (size - 1)`; ids are handed out in ascending order, skipping
- * those whose slot is taken, so no id collides with one in flight and finding is O(1). A list through the
- * slots keeps the order of sending, in which everything is sent again when a client comes back.
+ * An entry stands in the slot `packet id & (size - 1)`; ids are handed out in ascending order,
+ * skipping those whose slot is taken, so no id collides with one in flight and finding is O(1). A
+ * list through the slots keeps the order of sending, in which everything is sent again when a
+ * client comes back.
  */
 #ifndef LINNET_CORE_INFLIGHT_H
 #define LINNET_CORE_INFLIGHT_H
@@ -34,7 +35,7 @@ void inflight_deinit(struct inflight *inflight);        /* releases what is left
  * the delivery is the caller's then. */
 struct inflight_entry *inflight_add(struct inflight *inflight, struct delivery *delivery);
 
-struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id);    /* or NULL */
+struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* or NULL */
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);  /* releases it */
 
 /* In order of sending; NULL at the end. */

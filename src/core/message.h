@@ -1,5 +1,5 @@
-/* One PUBLISH as all its receivers share it: immutable from message_new() on, counted. What differs per
- * receiver (packet id, dup, QoS, subscription identifiers, alias) is not in it.
+/* One PUBLISH as all its receivers share it: immutable from message_new() on, counted. What differs
+ * per receiver (packet id, dup, QoS, subscription identifiers, alias) is not in it.
  *
  * Its bytes lie as the wire wants them, so that delivering is copying:
  *
@@ -27,7 +27,7 @@ struct message {
         bool             retain;                /* the publisher's flag */
         bool             local_only;            /* from the broker itself: "$SYS" */
         uint64_t         expires_us;            /* wall clock; 0: never */
-        uint64_t         from;                  /* siphash of the publisher's client id; 0: the broker */
+        uint64_t         from;                  /* hash of the publisher's id; 0: the broker */
         struct guid      guid;
         char             bytes[];
 };
@@ -49,7 +49,8 @@ struct message_fields {
 struct message *message_new(const struct message_fields *fields);
 
 /* The same message under another topic, QoS or retain flag. NULL without memory. */
-struct message *message_copy(const struct message *message, struct str topic, uint8_t qos, bool retain);
+struct message *message_copy(const struct message *message, struct str topic, uint8_t qos,
+                             bool retain);
 
 void message_free(struct message *message);     /* message_put()'s */
 

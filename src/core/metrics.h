@@ -1,4 +1,5 @@
-/* Counters (emqttd_metrics). Each shard has a set that only it writes; any thread may read and sum. */
+/* Counters (emqttd_metrics). Each shard has a set that only it writes; any thread may read and
+ * sum. */
 #ifndef LINNET_CORE_METRICS_H
 #define LINNET_CORE_METRICS_H
 

@@ -2,8 +2,8 @@
  *
  *      in -> | class of the highest priority | ... | class of the lowest | -> out
  *
- * Without priorities there is one class. Bounded by messages and by bytes; when full, the drop policy
- * says who goes. Pure: no clock, no I/O.
+ * Without priorities there is one class. Bounded by messages and by bytes; when full, the drop
+ * policy says who goes. Pure: no clock, no I/O.
  */
 #ifndef LINNET_CORE_MQUEUE_H
 #define LINNET_CORE_MQUEUE_H
@@ -29,9 +29,10 @@ struct mqueue {
 void mqueue_init(struct mqueue *mqueue);
 void mqueue_deinit(struct mqueue *mqueue);      /* releases what is left */
 
-/* Takes the delivery in any case. What had to go for it, or the delivery itself, is handed to *lost (to
- * be released by the caller); true when something was lost that way, by the drop policy or for want of
- * memory. Call again with `delivery` NULL while it returns true: several small ones may have to go. */
+/* Takes the delivery in any case. What had to go for it, or the delivery itself, is handed to
+ * *lost (to be released by the caller); true when something was lost that way, by the drop
+ * policy or for want of memory. Call again with `delivery` NULL while it returns true: several
+ * small ones may have to go. */
 bool mqueue_push(struct mqueue *mqueue, const struct settings *settings, struct delivery *delivery,
                  struct delivery *lost);
 

@@ -1,5 +1,6 @@
-/* Whoever is bound to a session: the C form of `ClientPid ! {deliver, Msg}`. A client, a bridge, a test
- * double. All calls are made on the session's shard; none may free the session or unbind the peer. */
+/* Whoever is bound to a session: the C form of `ClientPid ! {deliver, Msg}`. A client, a bridge,
+ * a test double. All calls are made on the session's shard; none may free the session or unbind
+ * the peer. */
 #ifndef LINNET_CORE_PEER_H
 #define LINNET_CORE_PEER_H
 
@@ -13,13 +14,13 @@ struct peer;
 struct session;
 
 struct peer_ops {
-        /* Sends a PUBLISH; packet_id 0 at QoS 0. False: it cannot be sent to this peer at all (too large
-         * for it), and counts as delivered. */
+        /* Sends a PUBLISH; packet_id 0 at QoS 0. False: it cannot be sent to this peer at all
+         * (too large for it), and counts as delivered. */
         bool (*publish)(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
                         bool dup);
         void (*release)(struct peer *peer, uint16_t packet_id);         /* sends a PUBREL */
         bool (*congested)(const struct peer *peer);     /* its output is above the watermark */
-        void (*evict)(struct peer *peer, enum reason reason);   /* closes it; it unbinds by itself */
+        void (*evict)(struct peer *peer, enum reason reason); /* closes it; it unbinds by itself */
 };
 
 struct peer {

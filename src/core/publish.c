@@ -115,8 +115,9 @@ static void member_drop(struct mail *mail)
 static const struct mail_ops member_ops = { "member", member_deliver, member_drop };
 
 /* To one member of the group; the caller keeps its reference. False: there is nobody. */
-ON_SHARD static bool member_send(struct shard *shard, const struct route *route, const struct group *group,
-                        struct message *message, const struct member *except, uint32_t hops)
+ON_SHARD static bool member_send(struct shard *shard, const struct route *route,
+                                 const struct group *group, struct message *message,
+                                 const struct member *except, uint32_t hops)
 {
         struct member *member = shared_pick(shard, group, message, except);
 

@@ -19,8 +19,8 @@ unsigned publish(struct shard *shard, struct message *message) ON_SHARD;
 /* The message of the fields, with guid and time filled in, published. False without memory. */
 bool publish_fields(struct shard *shard, struct message_fields *fields) ON_SHARD;
 
-/* Hands a message that a leaving member of shared group `group` has not had to another member (section
- * 4.8.2). Takes the message. False: there is no other; it was dropped. */
+/* Hands a message that a leaving member of shared group `group` has not had to another member
+ * (section 4.8.2). Takes the message. False: there is no other; it was dropped. */
 bool publish_redispatch(struct shard *shard, const struct subscription *leaving, struct str group,
                         struct message *message) ON_SHARD;
 

@@ -6,8 +6,8 @@
 #include "core/replay.h"
 #include "core/session.h"
 
-/* A shard's subscribers of one route, in a slot of it. One is the common case and costs no list: the slot
- * then points to the subscription itself, its lowest bit set. */
+/* A shard's subscribers of one route, in a slot of it. One is the common case and costs no list:
+ * the slot then points to the subscription itself, its lowest bit set. */
 struct subscribers {
         uint32_t             count, size;
         struct subscription *at[];
@@ -115,9 +115,10 @@ void pubsub_deliver(struct subscription *subscription, struct message *message, 
         session_deliver(subscription->session, &delivery);
 }
 
-/* Merges the delivery with what the session has got of this dispatch already. Without memory it goes out
- * by itself: twice is better than never. */
-ON_SHARD static void gather(struct shard *shard, struct subscription *subscription, struct message *message)
+/* Merges the delivery with what the session has got of this dispatch already. Without memory it
+ * goes out by itself: twice is better than never. */
+ON_SHARD static void gather(struct shard *shard, struct subscription *subscription,
+                            struct message *message)
 {
         struct session *session = subscription->session;
         struct delivery delivery;
@@ -170,7 +171,8 @@ static void each_of(struct shard *shard, struct message *message, struct route *
                 visit(shard, list->at[i], message);
 }
 
-ON_SHARD static void deliver(struct shard *shard, struct subscription *subscription, struct message *message)
+ON_SHARD static void deliver(struct shard *shard, struct subscription *subscription,
+                             struct message *message)
 {
         (void)shard;
         pubsub_deliver(subscription, message, false);

@@ -121,7 +121,7 @@ void retain_store(struct shard *shard, struct message *message)
         mail->message = message_get(message);
 }
 
-/* ---- the retainer's side ---------------------------------------------------------------------- */
+/* ---- the retainer's side --------------------------------------------------------------------- */
 
 static void answer_deliver(struct loop *loop, struct mail *mail);
 
@@ -247,7 +247,7 @@ void replay_teardown(struct shard *shard)
         map_deinit(&shard->replays);
 }
 
-/* ---- the subscriber's side -------------------------------------------------------------------- */
+/* ---- the subscriber's side ------------------------------------------------------------------- */
 
 static struct str replay_key(const void *value)
 {
@@ -288,7 +288,8 @@ ON_SHARD static void replay_end(struct replay *replay)
         mem_free(replay);
 }
 
-ON_SHARD static void start_from(struct session *session, struct str name, struct str filter, unsigned from)
+ON_SHARD static void start_from(struct session *session, struct str name, struct str filter,
+                                unsigned from)
 {
         struct shard  *shard  = session->shard;
         struct replay *replay = mem_zalloc(sizeof *replay + name.len);

@@ -1,8 +1,9 @@
 /* Retained messages on their way to a new subscriber.
  *
- * SUBSCRIBE mails the shard of the topic's hash (or all, for a wildcard); each answers in batches of at most
- * RETAINED_BATCH_MAX, and goes on when the subscriber has sent its batch, as its window and output allow. So
- * a replay of any length holds one batch per shard in memory and never overflows the queue.
+ * SUBSCRIBE mails the shard of the topic's hash (or all, for a wildcard); each answers in batches
+ * of at most RETAINED_BATCH_MAX, and goes on when the subscriber has sent its batch, as its window
+ * and output allow. So a replay of any length holds one batch per shard in memory and never
+ * overflows the queue.
  */
 #ifndef LINNET_CORE_REPLAY_H
 #define LINNET_CORE_REPLAY_H

@@ -151,8 +151,8 @@ bool session_has_room(const struct session *session)
                session->inflight.count < window_of(session);
 }
 
-/* Sends again what was in flight, in the original order, as far as the peer's window goes: PUBREL needs no
- * room in it [MQTT-4.4.0-1]. */
+/* Sends again what was in flight, in the original order, as far as the peer's window goes:
+ * PUBREL needs no room in it [MQTT-4.4.0-1]. */
 ON_SHARD static void resend(struct session *session)
 {
         while (session->resend_left > 0) {
@@ -266,7 +266,9 @@ void session_set_will(struct session *session, struct message **will, uint32_t d
         session->will_delay_s = delay_s;
 }
 
-void session_dropped(struct session *session, struct message *message, const char *why)
+/* Tells message.dropped, with the reason's name. */
+ON_SHARD static void tell_dropped(struct session *session, struct message *message,
+                                  const char *why)
 {
         struct hook_args args = { .shard     = session->shard,
                                   .client_id = session->client_id,
@@ -287,7 +289,7 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
 
         while (more) {
                 metric_add(&shard->metrics.messages_dropped_queue, 1);
-                session_dropped(session, lost.message, "queue_full");
+                tell_dropped(session, lost.message, "queue_full");
                 delivery_release(&lost);
                 more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost);
         }
@@ -306,7 +308,7 @@ ON_SHARD static void tell(struct session *session, enum hook_point point, struct
 }
 
 /* Out to the peer, with room for it. */
-ON_SHARD static void send(struct session *session, struct delivery *delivery)
+ON_SHARD static void transmit(struct session *session, struct delivery *delivery)
 {
         struct peer *peer = session->peer;
 
@@ -321,7 +323,7 @@ ON_SHARD static void send(struct session *session, struct delivery *delivery)
 
         if (entry == NULL) {
                 metric_add(&session->shard->metrics.messages_dropped_memory, 1);
-                session_dropped(session, delivery->message, "no_memory");
+                tell_dropped(session, delivery->message, "no_memory");
                 delivery_release(delivery);
                 return;
         }
@@ -335,7 +337,7 @@ ON_SHARD static bool expired(struct session *session, struct delivery *delivery)
         if (!message_expired(delivery->message, session->shard->loop.now.wall_us))
                 return false;
         metric_add(&session->shard->metrics.messages_dropped_expired, 1);
-        session_dropped(session, delivery->message, "expired");         /* [MQTT-3.3.2-5] */
+        tell_dropped(session, delivery->message, "expired");         /* [MQTT-3.3.2-5] */
         delivery_release(delivery);
         return true;
 }
@@ -355,15 +357,15 @@ void session_deliver(struct session *session, struct delivery *delivery)
                         delivery_release(delivery);
         } else if (delivery->qos == 0) {
                 if (!peer->ops->congested(peer)) {
-                        send(session, delivery);
+                        transmit(session, delivery);
                         return;
                 }
                 metric_add(&shard->metrics.messages_dropped_slow, 1);
-                session_dropped(session, delivery->message, "slow_consumer");
+                tell_dropped(session, delivery->message, "slow_consumer");
                 delivery_release(delivery);
         } else if (session->mqueue.len == 0 && session_has_room(session) &&
                    !peer->ops->congested(peer)) {
-                send(session, delivery);
+                transmit(session, delivery);
         } else {
                 enqueue(session, delivery);
         }
@@ -383,7 +385,7 @@ void session_pump(struct session *session)
                mqueue_pop(&session->mqueue, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
                 if (!expired(session, &delivery))
-                        send(session, &delivery);
+                        transmit(session, &delivery);
         }
         mqueue_fell(&session->mqueue, session->shard->settings);
         if (session->mqueue.len == 0)

@@ -1,9 +1,10 @@
-/* What the broker keeps of a client (emqttd_session): subscriptions, what is in flight both ways, what waits.
+/* What the broker keeps of a client (emqttd_session): subscriptions, what is in flight both ways,
+ * what waits.
  *
  *      dispatch -> | mqueue: waits | -> | inflight: sent, not acknowledged | -> peer
  *
- * QoS 0 goes straight to a peer that is bound. A session lives on the home shard of its client identifier,
- * with its peer; it outlives the peer by its expiry interval.
+ * QoS 0 goes straight to a peer that is bound. A session lives on the home shard of its client
+ * identifier, with its peer; it outlives the peer by its expiry interval.
  */
 #ifndef LINNET_CORE_SESSION_H
 #define LINNET_CORE_SESSION_H
@@ -44,7 +45,7 @@ struct session {
         struct timer        will_timer;         /* the will delay */
         uint32_t            will_delay_s;
         bool                clean;              /* v3 clean session: dies with its client */
-        bool                resumed;            /* the peer got what was in flight: live from here */
+        bool                resumed;            /* the peer got what was in flight: live */
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */
         uint32_t            resend_left;        /* entries that this peer has not got yet */
@@ -54,21 +55,21 @@ struct session {
         uint64_t            connected_serial;   /* counts clients that were bound */
 };
 
-/* Opens the session of a client identifier on its home shard: the one that is there, without its old
- * peer and will, or a new one. *present says which. NULL without memory. With clean_start what is there
- * is ended first [MQTT-3.1.2-4]. An old peer is evicted with SESSION_TAKEN_OVER. */
+/* Opens the session of a client identifier on its home shard: the one that is there, without its
+ * old peer and will, or a new one. *present says which. NULL without memory. With clean_start
+ * what is there is ended first [MQTT-3.1.2-4]. An old peer is evicted with SESSION_TAKEN_OVER. */
 struct session *session_open(struct shard *shard, struct str client_id, struct str username,
                              bool clean_start, bool *present) ON_SHARD;
 
-struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD;      /* NULL: none */
+struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD; /* or NULL */
 
 /* Binds the peer; session_resume(), after the CONNACK, sends again what was not acknowledged in the
  * original order [MQTT-4.4.0-1], then what waited. */
 void session_bind(struct session *session, struct peer *peer) ON_SHARD;
 void session_resume(struct session *session) ON_SHARD;
 
-/* The peer is gone: keeps the session for its expiry interval, or ends it. `publish_will` false drops the
- * will. May free the session. */
+/* The peer is gone: keeps the session for its expiry interval, or ends it. `publish_will` false
+ * drops the will. May free the session. */
 void session_unbind(struct session *session, bool publish_will) ON_SHARD;
 
 /* Ends the session now: hooks, subscriptions, will (when due), memory. Its peer must be unbound. */
@@ -78,7 +79,8 @@ void session_free(struct session *session) ON_SHARD;    /* without a word: teard
 /* A message for this session: sent, queued or dropped by the rules. Takes the delivery. */
 void session_deliver(struct session *session, struct delivery *delivery) ON_SHARD;
 
-/* Acknowledgements from the peer. False: no such packet id is in flight. */
+/* Acknowledgements from the peer. False: no such packet id is in flight. After session_pubrec() it
+ * is the caller who sends PUBREL, found or not, unless `reason` is an error. */
 bool session_puback(struct session *session, uint16_t packet_id) ON_SHARD;
 bool session_pubrec(struct session *session, uint16_t packet_id, enum reason reason) ON_SHARD;
 bool session_pubcomp(struct session *session, uint16_t packet_id) ON_SHARD;
@@ -90,8 +92,5 @@ void session_pump(struct session *session) ON_SHARD;
 bool session_has_room(const struct session *session);
 
 void session_set_will(struct session *session, struct message **will, uint32_t delay_s) ON_SHARD;
-
-/* Tells message.dropped, with the reason's name. */
-void session_dropped(struct session *session, struct message *message, const char *why) ON_SHARD;
 
 #endif

@@ -41,8 +41,9 @@ void session_drop_will(struct session *session)
         message_put(TAKE(session->will));
 }
 
-/* Hands a message of a shared group to another member: those that this session has never been sent, and
- * QoS 1 that it has not acknowledged. QoS 2 in flight must not go to another [MQTT-4.8.2-5]. */
+/* Hands a message of a shared group to another member: those that this session has never been
+ * sent, and QoS 1 that it has not acknowledged. QoS 2 in flight must not go to another
+ * [MQTT-4.8.2-5]. */
 ON_SHARD static void hand_over(struct session *session, const struct delivery *delivery)
 {
         size_t               at = 0;

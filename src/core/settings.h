@@ -1,6 +1,6 @@
-/* What an operator may set for the core and its clients. The option table (broker/option.tbl.h) has a row
- * for each, with unit, range, default and help. A snapshot is immutable; a reload makes a new one and mails
- * it to every shard. */
+/* What an operator may set for the core and its clients. The option table (broker/option.tbl.h)
+ * has a row for each, with unit, range, default and help. A snapshot is immutable; a reload
+ * makes a new one and mails it to every shard. */
 #ifndef LINNET_CORE_SETTINGS_H
 #define LINNET_CORE_SETTINGS_H
 
@@ -36,7 +36,7 @@ struct settings {
         /* sessions */
         uint32_t max_subscriptions;             /* 0: no limit */
         uint32_t max_inflight;                  /* messages towards a client */
-        uint32_t max_awaiting_rel;              /* 0: no limit; also the receive maximum told to v5 */
+        uint32_t max_awaiting_rel;              /* 0: no limit; the receive maximum told to v5 */
         uint32_t await_rel_timeout_ms;          /* 0: never */
         uint32_t retry_interval_ms;             /* 0: only when a client comes back; v3 only */
         uint32_t session_expiry_s;              /* of v3 sessions with clean session 0 */

@@ -29,10 +29,10 @@ struct broker {
         struct router  *router;
         struct hooks   *hooks;
         struct access  *access;
-        struct hash_key key;            /* of client identifiers and topics; a secret of the process */
+        struct hash_key key;            /* of client ids and topics; a secret of the process */
         char            node_name[128];
         uint64_t        started_us;
-        void           *clients[SHARDS_MAX]; /* client_manager of each shard: client/ alone knows it */
+        void           *clients[SHARDS_MAX]; /* client_manager of each shard; client/ knows it */
 };
 
 struct shard {
@@ -51,7 +51,7 @@ struct shard {
         uint64_t               dispatch_serial;
         struct timer           sweep;                   /* of expired retained messages */
         struct map             replays;                 /* id -> struct replay, of its sessions */
-        struct map             cursors;                 /* id -> struct walk, of anybody's replays */
+        struct map             cursors;                 /* id -> struct walk, of any replays */
         uint64_t               serial;                  /* of sessions and replays */
 };
 

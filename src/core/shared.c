@@ -30,7 +30,7 @@ struct member *shared_pick(struct shard *shard, const struct group *group,
 {
         bool           local  = shard->settings->shared_strategy == SHARED_LOCAL;
         uint32_t       start  = start_of(shard, group, message);
-        struct member *second = NULL;   /* connected, but not of this shard when that is preferred */
+        struct member *second = NULL;   /* connected; not of this shard where that is better */
         struct member *third  = NULL;   /* away */
 
         for (uint32_t i = 0; i < group->count; i++) {

@@ -6,8 +6,8 @@
 #include "core/router.h"
 #include "core/shard.h"
 
-/* By the configured strategy, among members that are connected while there are any; `except` (may be
- * NULL) is passed over. NULL: there is nobody. */
+/* By the configured strategy, among members that are connected while there are any; `except`
+ * (may be NULL) is passed over. NULL: there is nobody. */
 struct member *shared_pick(struct shard *shard, const struct group *group,
                            const struct message *message, const struct member *except) ON_SHARD;
 

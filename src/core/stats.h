@@ -1,4 +1,5 @@
-/* What there is just now (emqttd_stats). A shard keeps its own; a sum over shards is the broker's. */
+/* What there is just now (emqttd_stats). A shard keeps its own; a sum over shards is the
+ * broker's. */
 #ifndef LINNET_CORE_STATS_H
 #define LINNET_CORE_STATS_H
 

@@ -23,15 +23,16 @@ static void member_release(struct retired *retired)
         mem_free(list_entry(retired, struct member, retired));
 }
 
-/* The name of the group that a subscription is a member of; ptr NULL for a plain one. An exclusive one is
- * the only member of a group of its own. */
+/* The name of the group that a subscription is a member of; ptr NULL for a plain one. An
+ * exclusive one is the only member of a group of its own. */
 static struct str group_of(const struct subscription_name *name)
 {
         return name->exclusive ? exclusive_group : name->group;
 }
 
 /* Enters it in the route index, as a member or as a plain subscriber. False without memory. */
-ON_SHARD static bool route_in(struct subscription *subscription, const struct subscription_name *name)
+ON_SHARD static bool route_in(struct subscription *subscription,
+                              const struct subscription_name *name)
 {
         struct session *session = subscription->session;
         struct shard   *shard   = session->shard;

@@ -35,9 +35,9 @@ static inline struct str subscription_name_of(const struct subscription *s)
         return str_from(s->name, s->name_len);
 }
 
-/* Subscribes, or changes the options of a subscription that is there [MQTT-3.8.4-3]; *existed says which.
- * Returns the reason for SUBACK: the granted QoS or an error. Retained messages are sent after
- * subscription_replay(), so that SUBACK comes first. */
+/* Subscribes, or changes the options of a subscription that is there [MQTT-3.8.4-3]; *existed
+ * says which. Returns the reason for SUBACK: the granted QoS or an error. Retained messages are
+ * sent after replay_start(), so that SUBACK comes first. */
 enum reason subscription_add(struct session *session, struct str name,
                              const struct subscription_options *options, bool *existed) ON_SHARD;
 

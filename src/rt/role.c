@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stddef.h>
 
-struct role shard_thread;
-
 static _Thread_local const struct loop *claimed;
 
 void role_claim(const struct loop *loop)

@@ -23,7 +23,7 @@ struct ROLE_ATTR(capability("role")) role {
         char none;
 };
 
-extern struct role shard_thread;
+extern struct role shard_thread;        /* a name for clang, defined nowhere */
 
 #define ON_SHARD    ROLE_ATTR(requires_capability(shard_thread))
 #define SHARD_OWNED ROLE_ATTR(guarded_by(shard_thread))

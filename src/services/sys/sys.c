@@ -105,7 +105,8 @@ ON_SHARD static void say_mosquitto(struct sys *sys)
                                            metric_sum(sys->broker, &table[i]));
 }
 
-ON_SHARD static void say_stat(struct sys *sys, const char *name, const char *mosquitto, size_t offset)
+ON_SHARD static void say_stat(struct sys *sys, const char *name, const char *mosquitto,
+                              size_t offset)
 {
         char     topic[TEXT_MAX];
         uint64_t sum = 0;
@@ -216,7 +217,8 @@ UNCHECKED static enum hook_result on_connected(void *context, struct hook_args *
         put_json(&payload, args->username.len > 0 ? args->username : STR("undefined"));
         buffer_append(&payload, STR(",\"ipaddress\":"));
         put_json(&payload, args->address);
-        buffer_printf(&payload, ",\"clean_sess\":%s,\"protocol\":%u,\"connack\":0,\"ts\":%" PRIu64 "}",
+        buffer_printf(&payload,
+                      ",\"clean_sess\":%s,\"protocol\":%u,\"connack\":0,\"ts\":%" PRIu64 "}",
                       args->clean_start ? "true" : "false", args->version,
                       args->shard->loop.now.wall_us / 1000000);
         presence(args, "connected", &payload);

@@ -1,4 +1,5 @@
-/* $SYS: what the broker says of itself (emqttd_broker, emqttd_stats, emqttd_metrics, the presence module).
+/* $SYS: what the broker says of itself (emqttd_broker, emqttd_stats, emqttd_metrics, the presence
+ * module).
  *
  *      $SYS/brokers                              node names, retained
  *      $SYS/brokers/<node>/version, sysdescr     retained

@@ -1,0 +1,121 @@
+#include "core/access.h"
+
+#include "core/shard.h"
+#include "unit.h"
+
+static struct broker   broker;
+static struct settings settings;
+static struct shard    shard = { .broker = &broker, .settings = &settings };
+
+/* A provider that says what its row wants. */
+struct voice {
+        enum access_verdict verdict;
+        unsigned            asked, cancelled;
+};
+
+static enum access_verdict voice_check(void *context, struct access_request *request)
+{
+        struct voice *voice = context;
+
+        (void)request;
+        voice->asked++;
+        return voice->verdict;
+}
+
+static void voice_cancel(void *context, struct access_request *request)
+{
+        struct voice *voice = context;
+
+        (void)request;
+        voice->cancelled++;
+}
+
+static const struct access_provider plain = { "plain", { 0 }, voice_check, voice_cancel };
+static enum access_verdict          told;
+
+static void answered(struct access_request *request, enum access_verdict verdict)
+{
+        (void)request;
+        told = verdict;
+}
+
+static void begin(struct voice *first, struct voice *second)
+{
+        role_claim(&shard.loop);
+        settings_init(&settings);
+        broker.access = access_new();
+        EXPECT(broker.access != NULL);
+        EXPECT(access_add(broker.access, &plain, first));
+        EXPECT(access_add(broker.access, &plain, second));
+        told = ACCESS_LATER;
+}
+
+static void end(void)
+{
+        access_free(broker.access);
+        role_leave();
+}
+
+static struct access_request question(enum access_kind kind)
+{
+        return (struct access_request){ .shard = &shard, .kind = kind, .answered = answered };
+}
+
+TEST(the_first_that_does_not_ignore_decides)
+{
+        static const struct row {
+                enum access_verdict first, second, expected;
+                unsigned            asked;      /* of the second */
+        } rows[] = {
+                { ACCESS_ALLOW, ACCESS_DENY, ACCESS_ALLOW, 0 },
+                { ACCESS_DENY, ACCESS_ALLOW, ACCESS_DENY, 0 },
+                { ACCESS_IGNORE, ACCESS_DENY, ACCESS_DENY, 1 },
+                { ACCESS_IGNORE, ACCESS_IGNORE, ACCESS_ALLOW, 1 },
+        };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct voice          first   = { .verdict = row->first };
+                struct voice          second  = { .verdict = row->second };
+                struct access_request request = question(ACCESS_PUBLISH);
+
+                begin(&first, &second);
+                EXPECT_EQ(access_check(&request), row->expected);
+                EXPECT_EQ(second.asked, row->asked);
+                end();
+        }
+}
+
+TEST(an_answer_goes_on_along_the_chain)
+{
+        struct voice          first   = { .verdict = ACCESS_LATER };
+        struct voice          second  = { .verdict = ACCESS_DENY };
+        struct access_request request = question(ACCESS_SUBSCRIBE);
+
+        begin(&first, &second);
+        EXPECT_EQ(access_check(&request), ACCESS_LATER);
+        EXPECT_EQ(second.asked, 0);
+        access_answer(&request, ACCESS_IGNORE);
+        EXPECT_EQ(told, ACCESS_DENY);
+        EXPECT_EQ(second.asked, 1);
+        end();
+}
+
+TEST(who_owes_an_answer_is_told_of_the_end)
+{
+        struct voice          first   = { .verdict = ACCESS_LATER };
+        struct voice          second  = { .verdict = ACCESS_ALLOW };
+        struct access_request request = question(ACCESS_CONNECT);
+
+        begin(&first, &second);
+        EXPECT_EQ(access_check(&request), ACCESS_LATER);
+        access_cancel(&request);
+        access_cancel(&request);
+        EXPECT_EQ(first.cancelled, 1);
+        EXPECT_EQ(told, ACCESS_LATER);
+        end();
+}
+
+SUITE(access, CASE(the_first_that_does_not_ignore_decides),
+      CASE(an_answer_goes_on_along_the_chain), CASE(who_owes_an_answer_is_told_of_the_end))
