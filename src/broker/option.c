@@ -158,7 +158,7 @@ static bool parse_amount(const struct option *option, struct str value, uint64_t
         case OPTION_SECTION:
                 break;
         }
-        assert(!"an option without an amount");
+        assert(false); /* texts and sections have no amount */
         return false;
 }
 

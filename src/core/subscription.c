@@ -79,8 +79,10 @@ ON_SHARD static void route_out(struct subscription *subscription)
                         router_remove(router, &shard->loop, subscription->route);
                 return;
         }
-        if (!subscription_name_parse(subscription_name_of(subscription), &name))
-                assert(!"a subscription's name was valid when it was made");
+
+        bool valid = subscription_name_parse(subscription_name_of(subscription), &name);
+
+        assert(valid);          /* it was when it was made */
         subscription->member->subscription = NULL;
         router_leave(router, &shard->loop, subscription->route, group_of(&name),
                      subscription->member);
