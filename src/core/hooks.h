@@ -24,6 +24,7 @@ enum hook_point {
         HOOK_MESSAGE_DELIVERED,         /* message */
         HOOK_MESSAGE_ACKED,             /* message */
         HOOK_MESSAGE_DROPPED,           /* message, why */
+        HOOK_ALARM,                     /* topic: the alarm's id; why: raised, NULL: cleared */
         HOOK_POINTS
 };
 

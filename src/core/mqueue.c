@@ -161,6 +161,14 @@ bool mqueue_pop(struct mqueue *mqueue, struct delivery *out)
         return false;
 }
 
+bool mqueue_pop_qos0(struct mqueue *mqueue, struct delivery *out)
+{
+        if (list_empty(&mqueue->ages[0]))
+                return false;
+        take_out(mqueue, list_entry(mqueue->ages[0].next, struct node, in_age), out);
+        return true;
+}
+
 bool mqueue_rose(struct mqueue *mqueue, const struct settings *settings)
 {
         uint64_t high = (uint64_t)settings->mqueue_max_length * settings->mqueue_high_percent / 100;

@@ -39,6 +39,9 @@ bool mqueue_push(struct mqueue *mqueue, const struct settings *settings, struct 
 /* The next one out; false when it is empty. */
 bool mqueue_pop(struct mqueue *mqueue, struct delivery *out);
 
+/* The oldest of QoS 0, which needs no room in a window; false when there is none. */
+bool mqueue_pop_qos0(struct mqueue *mqueue, struct delivery *out);
+
 /* The length has just risen above the high (fallen below the low) watermark: told once each. */
 bool mqueue_rose(struct mqueue *mqueue, const struct settings *settings);
 bool mqueue_fell(struct mqueue *mqueue, const struct settings *settings);

@@ -79,7 +79,7 @@ ON_SHARD static void retain_here(struct shard *shard, struct message *message)
                 return;
         } else if (settings->retained_max_messages != 0 &&
                    retainer_count(shard->retainer) >=
-                           settings->retained_max_messages / shard->broker->shard_count + 1 &&
+                           broker_share(shard->broker, settings->retained_max_messages) &&
                    retainer_find(shard->retainer, topic, shard->loop.now.wall_us) == NULL) {
                 return;
         } else if (!retainer_put(shard->retainer, message)) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/alarm.h"
 #include "core/publish.h"
 #include "core/replay.h"
 #include "core/session_end.h"
@@ -294,6 +295,9 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
                 more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost);
         }
         stat_change(&shard->stats.queued, (int64_t)session->mqueue.len - before);
+        if (mqueue_rose(&session->mqueue, shard->settings))
+                alarm_tell(shard, SESSION_QUEUE_ALARM, session->client_id,
+                           "the session's queue is above mqtt.mqueue.high_watermark");
 }
 
 ON_SHARD static void tell(struct session *session, enum hook_point point, struct message *message)
@@ -356,6 +360,11 @@ void session_deliver(struct session *session, struct delivery *delivery)
                 else
                         delivery_release(delivery);
         } else if (delivery->qos == 0) {
+                if (!list_empty(&session->mqueue.ages[0])) {
+                        enqueue(session, delivery);     /* behind its elders [MQTT-4.6.0-6] */
+                        session_pump(session);
+                        return;
+                }
                 if (!peer->ops->congested(peer)) {
                         transmit(session, delivery);
                         return;
@@ -371,6 +380,13 @@ void session_deliver(struct session *session, struct delivery *delivery)
         }
 }
 
+/* What may go now: anything while the window has room, QoS 0 in any case. */
+static bool next_waiting(struct session *session, struct delivery *out)
+{
+        return session_has_room(session) ? mqueue_pop(&session->mqueue, out)
+                                         : mqueue_pop_qos0(&session->mqueue, out);
+}
+
 void session_pump(struct session *session)
 {
         struct delivery delivery;
@@ -380,14 +396,13 @@ void session_pump(struct session *session)
                 return;
         session->busy = true;
         resend(session);
-        while (session->mqueue.len > 0 && session_has_room(session) &&
-               !session->peer->ops->congested(session->peer) &&
-               mqueue_pop(&session->mqueue, &delivery)) {
+        while (!session->peer->ops->congested(session->peer) && next_waiting(session, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
                 if (!expired(session, &delivery))
                         transmit(session, &delivery);
         }
-        mqueue_fell(&session->mqueue, session->shard->settings);
+        if (mqueue_fell(&session->mqueue, session->shard->settings))
+                alarm_tell(session->shard, SESSION_QUEUE_ALARM, session->client_id, NULL);
         if (session->mqueue.len == 0)
                 replay_pump(session);
         session->busy = false;

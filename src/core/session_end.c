@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/alarm.h"
 #include "core/publish.h"
 #include "core/replay.h"
 
@@ -26,6 +27,8 @@ void session_publish_will(struct session *session)
         };
         struct properties properties = { .raw = message_properties(will) };
 
+        if (properties.raw.len > 0)     /* whichever they are: .raw is what is passed on */
+                property_set(&properties, PROPERTY_USER_PROPERTY);      /* [MQTT5-3.1.3-10] */
         if (will->expires_us != 0) {
                 property_set(&properties, PROPERTY_MESSAGE_EXPIRY);
                 properties.message_expiry_s = (uint32_t)(will->expires_us / 1000000);
@@ -92,6 +95,8 @@ void session_end(struct session *session, enum reason why)
 
         assert(session->peer == NULL);
         hand_over_all(session);
+        if (mqueue_fell(&session->mqueue, shard->settings))
+                alarm_tell(shard, SESSION_QUEUE_ALARM, session->client_id, NULL);
         replay_end_all(session);
         subscription_remove_all(session);
         session_publish_will(session);          /* due at the session's end at the latest */

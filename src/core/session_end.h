@@ -4,6 +4,9 @@
 
 #include "core/session.h"
 
+/* The alarm of a queue above its high watermark; its id goes on with the client id. */
+#define SESSION_QUEUE_ALARM "queue_high_watermark"
+
 void session_publish_will(struct session *session) ON_SHARD;    /* nothing when there is none */
 void session_drop_will(struct session *session) ON_SHARD;
 

@@ -75,6 +75,12 @@ static inline unsigned broker_home(const struct broker *broker, struct str clien
         return (unsigned)(hash_str(&broker->key, client_id) % broker->shard_count);
 }
 
+/* A shard's part of a limit for the whole broker, rounded up: hashes spread evenly. */
+static inline uint32_t broker_share(const struct broker *broker, uint32_t limit)
+{
+        return limit / broker->shard_count + (limit % broker->shard_count != 0);
+}
+
 /* Shared parts of a broker: router, hooks, access chain. False without memory. */
 bool broker_init(struct broker *broker, unsigned shard_count, const char *node_name, uint64_t seed);
 void broker_deinit(struct broker *broker);      /* after its shards */

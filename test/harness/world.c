@@ -3,6 +3,8 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "services/modules/delayed.h"
+#include "services/sys/sys.h"
 
 static struct clock_time world_clock(void *context)
 {
@@ -14,12 +16,21 @@ static void world_teardown(struct world *world)
         for (unsigned i = 0; i < world->broker.shard_count; i++)
                 client_manager_free(world->broker.clients[i]);
         for (unsigned i = 0; i < world->broker.shard_count; i++) {
+                if (world->broker.shards[i] == NULL || world->delayed == NULL)
+                        continue;
+                role_claim(world->broker.loops[i]);
+                delayed_clear(world->delayed, world->broker.shards[i]);
+                role_leave();
+        }
+        for (unsigned i = 0; i < world->broker.shard_count; i++) {
                 if (world->broker.shards[i] == NULL)
                         continue;
                 shard_deinit(world->broker.shards[i]);
                 mem_free(world->broker.shards[i]);
         }
         broker_deinit(&world->broker);
+        sys_free(world->sys);
+        delayed_free(world->delayed);
         mem_free(world);
 }
 
@@ -59,6 +70,10 @@ struct world *world_new(unsigned shards, const struct settings *settings)
                 mem_free(world);
                 return NULL;
         }
+        world->broker.started_us = world->now.wall_us;
+        world->sys               = sys_new(&world->broker);
+        world->delayed           = delayed_new(&world->broker);
+        assert(world->sys != NULL && world->delayed != NULL);
         for (unsigned i = 0; i < shards; i++) {
                 if (!world_add_shard(world, i)) {
                         world_teardown(world);
@@ -70,6 +85,8 @@ struct world *world_new(unsigned shards, const struct settings *settings)
                 assert(world->broker.clients[i] != NULL);
                 role_claim(world->broker.loops[i]);
                 shard_start(world->broker.shards[i]);
+                if (i == 0)
+                        sys_start(world->sys, world->broker.shards[0]);
                 role_leave();
         }
         return world;

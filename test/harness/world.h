@@ -12,6 +12,8 @@ struct world {
         struct settings        settings;
         struct clock_time      now;
         struct client_listener listener;
+        struct sys            *sys;             /* the services that a daemon has too */
+        struct delayed        *delayed;
         unsigned               next;            /* the shard that accepts next */
 };
 

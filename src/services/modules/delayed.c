@@ -68,7 +68,7 @@ ON_SHARD static bool put_off(struct delayed *delayed, struct shard *shard, struc
         uint32_t        max = shard->settings->delayed_max_messages;
         struct waiting *waiting;
 
-        if (max != 0 && delayed->count[id] >= max / shard->broker->shard_count + 1)
+        if (max != 0 && delayed->count[id] >= broker_share(shard->broker, max))
                 return false;
         waiting = mem_zalloc(sizeof *waiting);
         if (waiting == NULL)

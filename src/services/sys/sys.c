@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "core/publish.h"
 #include "mqtt/topic.h"
@@ -241,6 +242,36 @@ UNCHECKED static enum hook_result on_disconnected(void *context, struct hook_arg
         return HOOK_OK;
 }
 
+/* As a log line and as a message: $SYS/brokers/<node>/alarms/<id>/alert or /clear. */
+UNCHECKED static enum hook_result on_alarm(void *context, struct hook_args *args)
+{
+        struct buffer         topic = { 0 }, payload = { 0 };
+        struct message_fields fields = { .qos = 0 };
+        bool                  raised = args->why != NULL;
+
+        (void)context;
+        if (raised)
+                LOG(WARNING, "alarm.raised", F_STR("id", args->topic), F_TEXT("why", args->why));
+        else
+                LOG(INFO, "alarm.cleared", F_STR("id", args->topic));
+        buffer_printf(&topic, "$SYS/brokers/%s/alarms/%.*s/%s", args->shard->broker->node_name,
+                      STR_ARGS(args->topic), raised ? "alert" : "clear");
+        buffer_append(&payload, STR("{\"id\":"));
+        put_json(&payload, args->topic);
+        if (raised) {
+                buffer_append(&payload, STR(",\"severity\":\"warning\",\"summary\":"));
+                put_json(&payload, str_of(args->why));
+        }
+        buffer_printf(&payload, ",\"ts\":%" PRIu64 "}", args->shard->loop.now.wall_us / 1000000);
+        fields.topic   = buffer_str(&topic);
+        fields.payload = buffer_str(&payload);
+        if (topic_name_valid(fields.topic))
+                publish_fields(args->shard, &fields);
+        buffer_deinit(&topic);
+        buffer_deinit(&payload);
+        return HOOK_OK;
+}
+
 struct sys *sys_new(struct broker *broker)
 {
         struct sys *sys = mem_zalloc(sizeof *sys);
@@ -250,7 +281,8 @@ struct sys *sys_new(struct broker *broker)
         sys->broker        = broker;
         sys->uptime.fire   = on_uptime;
         sys->interval.fire = on_interval;
-        if (hooks_add(broker->hooks, HOOK_CLIENT_CONNECTED, on_connected, sys, 0) &&
+        if (hooks_add(broker->hooks, HOOK_ALARM, on_alarm, sys, 0) &&
+            hooks_add(broker->hooks, HOOK_CLIENT_CONNECTED, on_connected, sys, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_DISCONNECTED, on_disconnected, sys, 0))
                 return sys;
         sys_free(sys);
