@@ -52,15 +52,13 @@ void check_forget(struct sim *sim, struct sim_client *client, unsigned filter)
         }
 }
 
-/* A QoS 1 message sent again is published again: who subscribed in between may see it behind.
- * QoS 0 that waits in an mqueue (mqtt.mqueue.store_qos0) is overtaken by what goes straight. */
+/* A QoS 1 message sent again is published again: who subscribed in between may see it behind. */
 static bool check_order(struct sim *sim, struct sim_client *client, unsigned message, uint8_t qos)
 {
         const struct message_sent *sent = &sim->messages[message];
         unsigned                  *last =
                 &client->record.last[sent->publisher][sent->topic][sent->qos][qos];
-        bool exempt = is_shared(sent->topic) || (sent->qos == 1 && sent->resent) ||
-                      (qos == 0 && sim->world->settings.mqueue_store_qos0);
+        bool exempt = is_shared(sent->topic) || (sent->qos == 1 && sent->resent);
 
         if (sent->seq < *last && !exempt)
                 return sim_fail(sim, "%s got c%u's %u behind %u on %s, qos %u as %u", client->name,
