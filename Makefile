@@ -8,7 +8,7 @@
 ## make scenario      wire-level scenarios   ONLY=session/
 ## make sim           the simulator          SEED=1 RUNS=30: that many seeds from that one on
 ## make asan          unit, scenario and sim under AddressSanitizer and UBSan
-## make tsan          unit tests under ThreadSanitizer
+## make tsan          unit tests and real clients under ThreadSanitizer
 ## make fuzz          the fuzz targets       ONLY=topic FUZZ_TIME=60: seconds for each
 ## make bench         the benchmarks         ONLY=router
 ## make integration   linnetd and linnet with real clients   ONLY=text: pytest's -k
@@ -154,7 +154,7 @@ check: | deps-test
 test: | deps-test
 	@tools/suite steps '$(MAKE)' all-objects analyze-roles \
 	        'FLAVOUR=asan unit' 'FLAVOUR=asan scenario' 'FLAVOUR=asan sim' fuzz-check \
-	        'FLAVOUR=tsan unit' integration tidy
+	        'FLAVOUR=tsan unit' integration 'FLAVOUR=tsan integration' tidy
 
 unit: $(UNIT_TESTS)
 	@$(if $^,tools/suite programs unit-$(FLAVOUR) $^,echo 'unit: no tests here')
@@ -171,7 +171,7 @@ asan: | deps-test
 	@tools/suite steps '$(MAKE)' 'FLAVOUR=asan unit' 'FLAVOUR=asan scenario' 'FLAVOUR=asan sim'
 
 tsan: | deps-test
-	@tools/suite steps '$(MAKE)' 'FLAVOUR=tsan unit'
+	@tools/suite steps '$(MAKE)' 'FLAVOUR=tsan unit' 'FLAVOUR=tsan integration'
 
 tidy:
 	@tools/suite command tidy-self-test tools/tidy --self-test
