@@ -191,6 +191,12 @@ void client_dirty(struct client *c)
         loop_at_turn_end(&c->shard->loop, &c->turn_end);
 }
 
+/* One that sends and does not read would make us keep its answers: it is not read either. */
+ON_SHARD static bool is_choked(const struct client *c)
+{
+        return c->output.bytes > c->shard->settings->output_high_bytes;
+}
+
 /* Wants what its state needs. */
 ON_SHARD static void watch(struct client *c)
 {
@@ -198,7 +204,7 @@ ON_SHARD static void watch(struct client *c)
 
         if (c->state == CLIENT_CLOSED || c->transport == NULL)
                 return;
-        if (!c->paused || c->state == CLIENT_CLOSING)
+        if ((!c->paused && !is_choked(c)) || c->state == CLIENT_CLOSING)
                 wants |= POLL_READ;
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
@@ -259,6 +265,16 @@ void client_log(struct client *c, enum log_level level, const char *event)
         log_event(level, event, fields, ended ? 6 : 4);
 }
 
+/* A shard does not keep up with its mail: reading more would only lengthen its queue, so the
+ * pressure goes back through TCP to whoever publishes. */
+ON_SHARD static bool is_pressed(const struct shard *shard)
+{
+        for (unsigned i = 0; i < shard->broker->shard_count; i++)
+                if (mailbox_bytes(&shard->broker->loops[i]->mailbox) > MAILBOX_BYTES_HIGH)
+                        return true;
+        return false;
+}
+
 /* Readiness that is not wanted is an error of the descriptor: nothing more can come of it. */
 static void ready(struct watch *watch, unsigned events)
 {
@@ -276,8 +292,8 @@ static void ready(struct watch *watch, unsigned events)
                 read_away(c);
         else if (!(c->watch.wants & POLL_READ))
                 client_lost(c, "connection lost");
-        else
-                read_turn(c);
+        else if (!is_pressed(c->shard))
+                read_turn(c);   /* else it is told again next turn: the poll is level-triggered */
 }
 
 /* A stacked transport may hold bytes that no descriptor tells of: it is read until it has none. */
@@ -359,12 +375,15 @@ static void turn_ended(struct loop *loop, struct chore *chore)
 
 static void flush(struct client *c)
 {
+        bool    choked = is_choked(c);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
         ssize_t sent   = c->blocked ? 0 : output_flush(&c->output, c->transport);
 
         if (sent > 0)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
+        if (sent > 0 && choked) /* it takes what it is sent: it is alive, though not heard */
+                c->keepalive.last_ms = client_now_ms(c);
         if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {
                 client_lost(c, c->output.failed ? "no memory" : "connection lost");
                 return;
