@@ -101,6 +101,8 @@ static void take_properties(struct client *c, const struct connect_packet *p)
                 c->peer.receive_maximum = properties->receive_maximum;
         if (property_has(properties, PROPERTY_MAXIMUM_PACKET_SIZE))
                 c->packet_bytes_max = properties->maximum_packet_size;
+        if (property_has(properties, PROPERTY_TOPIC_ALIAS_MAXIMUM))     /* [MQTT-3.1.2-27] */
+                alias_allow_sent(&c->aliases, properties->topic_alias_maximum);
         if (property_has(properties, PROPERTY_REQUEST_PROBLEM_INFO))
                 c->problem_info = properties->request_problem_info != 0;
         if (property_has(properties, PROPERTY_SESSION_EXPIRY))

@@ -18,10 +18,13 @@ static const size_t sent_metric[PACKET_TYPES] = {
         SENT(AUTH, packets_auth_sent),
 };
 
+enum { ALIAS_PROPERTY_BYTES = 3 };
+
 /* The property section of a PUBLISH but for what the message brings. */
 struct own_properties {
-        char   bytes[5 + 5 * (SUBSCRIPTION_IDS_MAX + 1)];
+        char   bytes[5 + 5 * (SUBSCRIPTION_IDS_MAX + 1) + ALIAS_PROPERTY_BYTES];
         size_t len;
+        bool   topic_left_out;          /* the client knows its alias */
 };
 
 static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
@@ -33,6 +36,11 @@ static void put(struct client *c, enum packet_type type, size_t size) ON_SHARD;
 static void sent(struct client *c, enum packet_type type) ON_SHARD;
 static void own_properties(struct own_properties *own, const struct delivery *delivery,
                            uint64_t wall_us);
+static uint64_t body_size(const struct client *c, const struct own_properties *own,
+                          const struct delivery *delivery);
+static bool bearable(const struct client *c, uint64_t body);
+static void use_alias(struct client *c, struct own_properties *own,
+                      const struct delivery *delivery) ON_SHARD;
 static void write_publish(struct client *c, const struct delivery *delivery, uint16_t packet_id,
                           struct str head, const struct own_properties *own) ON_SHARD;
 static void count_message(struct client *c, unsigned qos) ON_SHARD;
@@ -140,8 +148,7 @@ static void sent(struct client *c, enum packet_type type)
 static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
                          bool dup)
 {
-        struct client        *c = list_entry(peer, struct client, peer);
-        const struct message *m = delivery->message;
+        struct client        *c   = list_entry(peer, struct client, peer);
         struct own_properties own = { .len = 0 };
 
         assert(c->magic == CLIENT_MAGIC);
@@ -149,35 +156,71 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
         if (c->state != CLIENT_CONNECTED)
                 return true;
 
-        uint64_t body = 2ull + m->topic_len + (delivery->qos > 0 ? 2 : 0) + m->payload_len;
-
         if (c->version == MQTT_5) {
                 own_properties(&own, delivery, c->shard->loop.now.wall_us);
-
-                uint64_t len = own.len + m->properties_len;
-
-                body += len + (len < 128 ? 1 : len < 16384 ? 2 : len < 2097152 ? 3 : 4);
+                use_alias(c, &own, delivery);
         }
 
-        uint8_t flags = (uint8_t)((dup && delivery->qos > 0) << 3 | delivery->qos << 1 |
-                                  delivery->retain);
-        char    head[5];
+        uint8_t  flags = (uint8_t)((dup && delivery->qos > 0) << 3 | delivery->qos << 1 |
+                                   delivery->retain);
+        uint64_t body  = body_size(c, &own, delivery);
+        char     head[5];
 
-        if (body > PACKET_BYTES_MAX || body + 2 > c->packet_bytes_max) {
+        if (!bearable(c, body)) {       /* [MQTT5-3.1.2-24] [MQTT-3.1.2-25] */
                 metric_add(&c->shard->metrics.messages_dropped_large, 1);
                 return false;
         }
 
         size_t head_len = encode_publish_head(head, flags, (uint32_t)body);
 
-        if (head_len + body > c->packet_bytes_max) {    /* [MQTT5-3.1.2-24] [MQTT-3.1.2-25] */
-                metric_add(&c->shard->metrics.messages_dropped_large, 1);
-                return false;
-        }
         write_publish(c, delivery, packet_id, str_from(head, head_len), &own);
         count_message(c, delivery->qos);
         sent(c, PACKET_PUBLISH);
         return true;
+}
+
+static uint64_t body_size(const struct client *c, const struct own_properties *own,
+                          const struct delivery *delivery)
+{
+        const struct message *m     = delivery->message;
+        uint64_t              topic = own->topic_left_out ? 0 : m->topic_len;
+        uint64_t              body  = 2 + topic + (delivery->qos > 0 ? 2 : 0) + m->payload_len;
+        uint64_t              len   = own->len + m->properties_len;
+
+        return c->version == MQTT_5 ? body + varint_size((uint32_t)len) + len : body;
+}
+
+static bool bearable(const struct client *c, uint64_t body)
+{
+        return body <= PACKET_BYTES_MAX &&
+               1 + varint_size((uint32_t)body) + body <= c->packet_bytes_max;
+}
+
+/* The alias in the topic's place, or beside it when the client is first told [MQTT-3.1.2-26]. It
+ * is not told in a packet that would be too large with it, let alone in one that is not sent. */
+static void use_alias(struct client *c, struct own_properties *own,
+                      const struct delivery *delivery)
+{
+        struct str topic = message_topic(delivery->message);
+        uint16_t   alias = alias_find_sent(&c->aliases, topic);
+        size_t     len   = own->len;
+
+        if (alias == 0 && !alias_may_send(&c->aliases, topic))
+                return;
+        own->topic_left_out = alias > 0;
+        own->len            = len + ALIAS_PROPERTY_BYTES;
+        if (alias == 0 && bearable(c, body_size(c, own, delivery)))
+                alias = alias_send(&c->aliases, topic);
+        if (alias == 0) {
+                own->len = len;
+                return;
+        }
+
+        struct writer w = writer_of(own->bytes + len, ALIAS_PROPERTY_BYTES);
+
+        write_u8(&w, PROPERTY_TOPIC_ALIAS);
+        write_u16(&w, alias);
+        assert(!w.failed);
 }
 
 /* The expiry that is left and the identifiers of the subscriptions that matched. */
@@ -215,7 +258,9 @@ static void write_publish(struct client *c, const struct delivery *delivery, uin
                 write_varint(&w, (uint32_t)(own->len + m->properties_len));
         assert(!w.failed);
         output_write(&c->output, head);
-        output_write(&c->output, str_from(m->bytes, 2 + (size_t)m->topic_len));
+        output_write(&c->output, own->topic_left_out
+                                         ? STR("\0\0")
+                                         : str_from(m->bytes, 2 + (size_t)m->topic_len));
         output_write(&c->output, str_from(middle, (size_t)((char *)w.pos - middle)));
         if (c->version == MQTT_5) {
                 output_write(&c->output, str_from(own->bytes, own->len));
