@@ -6,6 +6,7 @@
 
 #include "broker/config.h"
 #include "build.h"
+#include "harness/authenticator.h"
 #include "harness/world.h"
 #include "mqtt/decode.h"
 #include "show.h"
@@ -26,6 +27,7 @@ struct player {
         const char          *path;
         unsigned             line, shards;
         struct config        config;
+        struct authenticator authenticator;
         struct world        *world;     /* begins with the first client */
         struct player_client clients[CLIENTS_MAX];
         unsigned             count;
@@ -224,6 +226,9 @@ static bool play_set(struct player *player, const char *word)
 
         if (equals == NULL || player->world != NULL)
                 return complain(player, "set key=value before the first client", word);
+        if (strncmp(word, "test.auth=", (size_t)(equals - word) + 1) == 0)
+                return authenticator_parse(&player->authenticator, str_of(equals + 1)) ||
+                       complain(player, "users, topics, exchange or late", equals + 1);
         if (!config_set(&player->config, str_from(word, (size_t)(equals - word)),
                         str_of(equals + 1), why))
                 return complain(player, word, why);
@@ -242,7 +247,8 @@ static bool play_line(struct player *player, const char *text)
         if (strcmp(words->word[0], "set") == 0 && words->count == 2)
                 return play_set(player, words->word[1]);
         if (player->world == NULL)
-                player->world = world_new(player->shards, &player->config.settings);
+                player->world = world_new_with(player->shards, &player->config.settings,
+                                               authenticator_add, &player->authenticator);
         if (player->world == NULL)
                 return complain(player, "a world", "no memory");
         if (strcmp(words->word[0], "time") == 0 && words->count == 2) {
@@ -276,7 +282,12 @@ bool play(const char *path, unsigned shards)
         fclose(file);
         for (unsigned i = 0; i < player.count; i++)
                 client_drop(&player.clients[i]);
+        while (player.authenticator.owed > 0 &&     /* who is paused sees no end before */
+               world_advance(player.world, AUTHENTICATOR_DELAY_MS))
+                ;
         if (player.world != NULL)
                 world_free(player.world);
+        if (player.authenticator.owed > 0)
+                fine = complain(&player, "no answer owed to who is gone", "some");
         return fine;
 }

@@ -80,6 +80,7 @@ struct client {
         bool                    problem_info;   /* it wants reason strings */
         bool                    superuser;
         bool                    reauthenticating;
+        unsigned                auth_at;        /* the provider that the AUTH exchange is with */
         bool                    assigned;       /* the server made up its identifier */
         bool                    will_asked;     /* the end is to publish the will */
         bool                    was_connected;  /* its end is told */

@@ -174,6 +174,7 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 return;
         }
         if (verdict == ACCESS_CONTINUE) {
+                c->auth_at = c->request.at;
                 send_auth(c, REASON_CONTINUE_AUTHENTICATION);
                 return;
         }

@@ -81,6 +81,12 @@ void on_auth(struct client *c, const struct packet *packet)
         request->method     = c->auth_method;
         request->data       = buffer_str(&c->asked);
 
+        /* A topic that was asked about in between has moved the request along the chain. */
+        if (!anew) {
+                request->at     = c->auth_at;
+                request->reason = REASON_NOT_AUTHORIZED;
+        }
+
         enum access_verdict verdict = anew ? access_check(request) : access_continue(request);
 
         if (c->state == CLIENT_CONNECTED)
@@ -97,6 +103,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
                 return;
         }
         if (verdict == ACCESS_CONTINUE) {
+                c->auth_at = c->request.at;
                 send_auth(c, REASON_CONTINUE_AUTHENTICATION);
                 return;
         }

@@ -59,6 +59,12 @@ static bool world_add_shard(struct world *world, unsigned id)
 
 struct world *world_new(unsigned shards, const struct settings *settings)
 {
+        return world_new_with(shards, settings, NULL, NULL);
+}
+
+struct world *world_new_with(unsigned shards, const struct settings *settings,
+                             world_prepare *prepare, void *context)
+{
         struct world *world = mem_zalloc(sizeof *world);
 
         if (world == NULL)
@@ -74,6 +80,10 @@ struct world *world_new(unsigned shards, const struct settings *settings)
         world->sys               = sys_new(&world->broker);
         world->delayed           = delayed_new(&world->broker);
         assert(world->sys != NULL && world->delayed != NULL);
+        if (prepare != NULL && !prepare(&world->broker, context)) {
+                world_teardown(world);
+                return NULL;
+        }
         for (unsigned i = 0; i < shards; i++) {
                 if (!world_add_shard(world, i)) {
                         world_teardown(world);

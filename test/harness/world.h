@@ -20,6 +20,11 @@ struct world {
 /* NULL without memory. The settings are copied. */
 struct world *world_new(unsigned shards, const struct settings *settings);
 
+/* `prepare` adds what a broker gets before its shards start, as access providers. */
+typedef bool world_prepare(struct broker *broker, void *context);
+struct world *world_new_with(unsigned shards, const struct settings *settings,
+                             world_prepare *prepare, void *context);
+
 /* Frees the ends' broker side too; the test's own ends are the test's to free, before. Asserts
  * that no client outlives its connection; what else is lost LeakSanitizer finds. */
 void world_free(struct world *world);

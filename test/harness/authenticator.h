@@ -1,0 +1,28 @@
+/* Access providers in memory, for tests: a table of users, an access list of topics, and the
+ * enhanced method TEST-CHALLENGE. What they put off they answer from the shard's timer wheel. */
+#ifndef LINNET_TEST_HARNESS_AUTHENTICATOR_H
+#define LINNET_TEST_HARNESS_AUTHENTICATOR_H
+
+#include "core/shard.h"
+
+enum { AUTHENTICATOR_DELAY_MS = 500 };
+
+enum authenticator_part {
+        AUTHENTICATOR_USERS    = 1,     /* alice/secret, bob/builder; all others are denied */
+        AUTHENTICATOR_TOPICS   = 2,     /* forbidden/ denied, slow/ and later-no/ put off */
+        AUTHENTICATOR_EXCHANGE = 4,     /* TEST-CHALLENGE: hello, what is 6 times 7, 42, welcome */
+        AUTHENTICATOR_LATE     = 8,     /* users and exchange are put off too */
+};
+
+struct authenticator {
+        unsigned parts;
+        unsigned owed;          /* answers; of all shards, which one thread turns */
+};
+
+/* "users", "topics", "exchange", "late", joined by commas; false when it is another word. */
+bool authenticator_parse(struct authenticator *authenticator, struct str words);
+
+/* Before the shards start; the authenticator must outlive the broker. False without memory. */
+bool authenticator_add(struct broker *broker, void *authenticator);
+
+#endif
