@@ -53,6 +53,11 @@ static enum access_verdict chain_end(struct access_request *request)
 {
         const struct settings *settings = request->shard->settings;
 
+        if (request->kind == ACCESS_CONNECT && request->method.ptr != NULL) {
+                request->reason = REASON_BAD_AUTHENTICATION_METHOD;     /* [MQTT-4.12.0-1] */
+                request->why    = "nobody who speaks this method knows this client";
+                return ACCESS_DENY;     /* the anonymous policy is for who offers nothing */
+        }
         if (request->kind != ACCESS_CONNECT || settings->allow_anonymous ||
             (request->loopback && settings->allow_anonymous_loopback))
                 return ACCESS_ALLOW;
