@@ -12,12 +12,52 @@
 
 enum { UPTIME_EVERY_MS = 1000, TEXT_MAX = 512 };
 
+enum { STATS = 6 };
+
 struct sys {
         struct broker *broker;
+        uint64_t       highest[STATS];  /* of the rows of say_stats(), since the start */
         struct shard  *shard;           /* the publishing one */
         struct timer   uptime;
         struct timer   interval;
 };
+
+/* What there is just now, and the most there has been when it was looked at. */
+static const struct stat_row {
+        const char *name, *mosquitto;
+        size_t      offset;             /* in struct stats */
+} stat_rows[STATS] = {
+        { "clients", "$SYS/broker/clients/connected", offsetof(struct stats, clients) },
+        { "sessions", "$SYS/broker/clients/total", offsetof(struct stats, sessions) },
+        { "subscriptions", "$SYS/broker/subscriptions/count",
+          offsetof(struct stats, subscriptions) },
+        { "subscriptions/shared", "$SYS/broker/shared_subscriptions/count",
+          offsetof(struct stats, shared_subscriptions) },
+        { "retained", "$SYS/broker/retained messages/count", offsetof(struct stats, retained) },
+        { "queued", NULL, offsetof(struct stats, queued) },
+};
+
+static uint64_t stat_sum(const struct broker *broker, const struct stat_row *row)
+{
+        uint64_t sum = 0;
+
+        for (unsigned i = 0; i < broker->shard_count; i++) {
+                const void *at = (const char *)&broker->shards[i]->stats + row->offset;
+
+                sum += stat_read(at);
+        }
+        return sum;
+}
+
+static void look_at_stats(struct sys *sys)
+{
+        for (unsigned i = 0; i < STATS; i++) {
+                uint64_t now = stat_sum(sys->broker, &stat_rows[i]);
+
+                if (now > sys->highest[i])
+                        sys->highest[i] = now;
+        }
+}
 
 ON_SHARD static void say(struct shard *shard, bool retain, const char *topic, struct str payload)
 {
@@ -45,6 +85,7 @@ ON_SHARD static void on_uptime(struct loop *loop, struct timer *timer)
         int             len;
 
         on_shard(loop);
+        look_at_stats(sys);
         snprintf(topic, sizeof topic, "$SYS/brokers/%s/uptime", node);
         len = snprintf(text, sizeof text,
                        "%" PRIu64 " days, %" PRIu64 " hours, %" PRIu64 " minutes, %" PRIu64
@@ -106,42 +147,27 @@ ON_SHARD static void say_mosquitto(struct sys *sys)
                                            metric_sum(sys->broker, &table[i]));
 }
 
-ON_SHARD static void say_stat(struct sys *sys, const char *name, const char *mosquitto,
-                              size_t offset)
-{
-        char     topic[TEXT_MAX];
-        uint64_t sum = 0;
-
-        for (unsigned i = 0; i < sys->broker->shard_count; i++) {
-                const void *at = (const char *)&sys->broker->shards[i]->stats + offset;
-
-                sum += stat_read(at);
-        }
-        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/%s", sys->broker->node_name, name);
-        say_number(sys->shard, topic, sum);
-        if (mosquitto != NULL)
-                say_number(sys->shard, mosquitto, sum);
-}
-
 ON_SHARD static void say_stats(struct sys *sys)
 {
-        uint32_t routes = router_count(sys->broker->router);
-        char     topic[TEXT_MAX];
+        const char *node   = sys->broker->node_name;
+        uint32_t    routes = router_count(sys->broker->router);
+        char        topic[TEXT_MAX];
 
-        say_stat(sys, "clients/count", "$SYS/broker/clients/connected",
-                 offsetof(struct stats, clients));
-        say_stat(sys, "sessions/count", "$SYS/broker/clients/total",
-                 offsetof(struct stats, sessions));
-        say_stat(sys, "subscriptions/count", "$SYS/broker/subscriptions/count",
-                 offsetof(struct stats, subscriptions));
-        say_stat(sys, "subscriptions/shared/count", "$SYS/broker/shared_subscriptions/count",
-                 offsetof(struct stats, shared_subscriptions));
-        say_stat(sys, "retained/count", "$SYS/broker/retained messages/count",
-                 offsetof(struct stats, retained));
-        say_stat(sys, "queued/count", NULL, offsetof(struct stats, queued));
-        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/routes/count", sys->broker->node_name);
+        look_at_stats(sys);
+        for (unsigned i = 0; i < STATS; i++) {
+                const struct stat_row *row = &stat_rows[i];
+                uint64_t               now = stat_sum(sys->broker, row);
+
+                snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/%s/count", node, row->name);
+                say_number(sys->shard, topic, now);
+                snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/%s/max", node, row->name);
+                say_number(sys->shard, topic, sys->highest[i]);
+                if (row->mosquitto != NULL)
+                        say_number(sys->shard, row->mosquitto, now);
+        }
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/routes/count", node);
         say_number(sys->shard, topic, routes);
-        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/topics/count", sys->broker->node_name);
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/topics/count", node);
         say_number(sys->shard, topic, routes);
 }
 
