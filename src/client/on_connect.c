@@ -95,6 +95,7 @@ static void take_properties(struct client *c, const struct connect_packet *p)
         const struct properties *properties = &p->properties;
 
         c->peer.receive_maximum = UINT16_MAX;
+        c->peer.may_retry       = p->version != MQTT_5;         /* [MQTT5-4.4.0-1] */
         if (p->version != MQTT_5)
                 return;
         if (property_has(properties, PROPERTY_RECEIVE_MAXIMUM))

@@ -440,6 +440,7 @@ bool session_pubrec(struct session *session, uint16_t packet_id, enum reason rea
                 tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
                 delivery_release(&entry->delivery);     /* never sent again [MQTT-4.3.3-4] */
                 entry->released = true;
+                entry->sent_ms  = session->shard->loop.now.mono_ms;     /* of PUBREL from now on */
         }
         if (reason_is_error(reason))
                 finish(session, entry);                 /* the exchange has ended, the id is free */
