@@ -26,6 +26,7 @@ struct player_client {
 struct player {
         const char          *path;
         unsigned             line, shards;
+        bool                 skipped;   /* is for more shards than these */
         struct config        config;
         struct authenticator authenticator;
         struct world        *world;     /* begins with the first client */
@@ -195,9 +196,42 @@ static bool client_send(struct player *player, struct player_client *client, con
         return client_open(player, client) && client_write(player, client, bytes, size);
 }
 
+/* "a|b expect ...": one of them got something, the others nothing. */
+static bool expect_of_one(struct player *player, const struct words *words)
+{
+        struct player_client *got = NULL;
+        struct str            names = str_of(words->word[1]), name;
+        unsigned              count = 0;
+
+        if (!world_run(player->world))
+                return complain(player, "an end of turns", "loops that never rest");
+        while (str_cut(&names, '|', &name)) {
+                char text[32];
+
+                snprintf(text, sizeof text, "%.*s", STR_ARGS(name));
+
+                struct player_client *client = client_named(player, text);
+
+                if (client == NULL)
+                        return complain(player, "at most 32 clients", text);
+                client_read(client);
+                if (buffer_len(&client->unread) == 0)
+                        continue;
+                got = client;
+                count++;
+        }
+        if (count != 1)
+                return complain(player, "that one of them gets it", count > 0 ? "more" : "none");
+        return expect(player, got, words, 3);
+}
+
 static bool play_client(struct player *player, const struct line *line)
 {
         const struct words   *words  = &line->does;
+
+        if (strchr(words->word[1], '|') != NULL && strcmp(words->word[2], "expect") == 0)
+                return expect_of_one(player, words);
+
         struct player_client *client = client_named(player, words->word[1]);
         const char           *verb   = words->word[2];
         bool                  fine   = true;
@@ -229,6 +263,10 @@ static bool play_set(struct player *player, const char *word)
         if (strncmp(word, "test.auth=", (size_t)(equals - word) + 1) == 0)
                 return authenticator_parse(&player->authenticator, str_of(equals + 1)) ||
                        complain(player, "users, topics, exchange or late", equals + 1);
+        if (strncmp(word, "test.shards=", (size_t)(equals - word) + 1) == 0) {
+                player->skipped = player->shards < strtoul(equals + 1, NULL, 10);
+                return true;
+        }
         if (!config_set(&player->config, str_from(word, (size_t)(equals - word)),
                         str_of(equals + 1), why))
                 return complain(player, word, why);
@@ -275,7 +313,7 @@ bool play(const char *path, unsigned shards)
         config_init(&player.config);
         if (!fine)
                 return complain(&player, "a file that can be read", path);
-        while (fine && fgets(text, sizeof text, file) != NULL) {
+        while (fine && !player.skipped && fgets(text, sizeof text, file) != NULL) {
                 player.line++;
                 fine = play_line(&player, text);
         }

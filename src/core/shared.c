@@ -5,6 +5,17 @@ static bool is_online(const struct member *member)
         return atomic_load_explicit(&member->online, memory_order_relaxed);
 }
 
+/* Told by its client's hash: its place changes when others leave. */
+static uint32_t place_of_sticky(const struct group *group)
+{
+        uint32_t chosen = atomic_load_explicit(group->turn, memory_order_relaxed);
+
+        for (uint32_t i = 0; i < group->count; i++)
+                if ((uint32_t)group->members[i]->client_hash == chosen)
+                        return i;
+        return 0;
+}
+
 /* Where the strategy begins to look. */
 static uint32_t start_of(struct shard *shard, const struct group *group,
                          const struct message *message)
@@ -13,7 +24,7 @@ static uint32_t start_of(struct shard *shard, const struct group *group,
         case SHARED_ROUND_ROBIN:
                 return atomic_fetch_add_explicit(group->turn, 1, memory_order_relaxed);
         case SHARED_STICKY:
-                return atomic_load_explicit(group->turn, memory_order_relaxed);
+                return place_of_sticky(group);
         case SHARED_HASH_CLIENTID:
                 return (uint32_t)hash_u64(message->from);
         case SHARED_HASH_TOPIC:
@@ -34,14 +45,14 @@ struct member *shared_pick(struct shard *shard, const struct group *group,
         struct member *third  = NULL;   /* away */
 
         for (uint32_t i = 0; i < group->count; i++) {
-                uint32_t       at     = (start + i) % group->count;
-                struct member *member = group->members[at];
+                struct member *member = group->members[(start + i) % group->count];
 
                 if (member == except)
                         continue;
                 if (is_online(member) && (!local || member->shard == shard->loop.config.id)) {
                         if (shard->settings->shared_strategy == SHARED_STICKY)
-                                atomic_store_explicit(group->turn, at, memory_order_relaxed);
+                                atomic_store_explicit(group->turn, (uint32_t)member->client_hash,
+                                                      memory_order_relaxed);
                         return member;
                 }
                 if (is_online(member)) {
