@@ -14,7 +14,7 @@ struct delivery {
         uint16_t        more_count;
         uint8_t         qos;
         bool            retain;         /* the flag that the receiver sees */
-        bool            shared;         /* came through a shared group */
+        uint32_t        share;          /* of the subscription that brought it; 0: not shared */
 };
 
 /* One more identifier; false without memory or beyond SUBSCRIPTION_IDS_MAX. */

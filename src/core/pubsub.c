@@ -99,7 +99,7 @@ static bool prepare(const struct subscription *subscription, struct message *mes
         else
                 out->qos = message->qos < wanted ? message->qos : wanted;
         out->retain = retained || (message->retain && subscription->options.retain_as_published);
-        out->shared = subscription->member != NULL && !retained;
+        out->share  = retained ? 0 : subscription->share;
         return true;
 }
 

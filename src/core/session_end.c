@@ -52,14 +52,12 @@ ON_SHARD static void hand_over(struct session *session, const struct delivery *d
         size_t               at = 0;
         struct subscription *subscription;
 
-        if (!delivery->shared || delivery->message == NULL)
+        if (delivery->share == 0 || delivery->message == NULL)
                 return;
         while ((subscription = map_next(&session->subscriptions, &at)) != NULL) {
                 struct subscription_name name;
 
-                if (subscription->member == NULL ||
-                    !topic_matches(route_filter(subscription->route),
-                                   message_topic(delivery->message)) ||
+                if (subscription->share != delivery->share ||
                     !subscription_name_parse(subscription_name_of(subscription), &name))
                         continue;
                 atomic_store_explicit(&subscription->member->online, false, memory_order_relaxed);

@@ -64,6 +64,8 @@ ON_SHARD static bool route_in(struct subscription *subscription,
                 return false;
         }
         subscription->member = member;
+        subscription->share  = (uint32_t)hash_str(&shard->broker->key,
+                                                  subscription_name_of(subscription)) | 1;
         stat_change(&shard->stats.shared_subscriptions, 1);
         return true;
 }

@@ -26,6 +26,7 @@ struct subscription {
         struct member              *member;     /* of a shared group; NULL for a plain one */
         struct subscription_options options;
         uint32_t                    index;      /* its place among the shard's of this route */
+        uint32_t                    share;      /* tells shared ones apart; 0: a plain one */
         uint16_t                    name_len;
         char                        name[];     /* as the client gave it, prefix included */
 };
