@@ -48,6 +48,8 @@ size_t encode_connack(void *to, size_t size, enum mqtt_version version,
 {
         /* [MQTT5-3.2.2-6] [MQTT3-3.2.2-4] */
         assert(connack->reason == REASON_SUCCESS || !connack->session_present);
+        if (version != MQTT_5 && reason_connack_v3(connack->reason) == CONNACK_V3_NONE)
+                return 0;
 
         struct encoding e;
         struct writer  *w       = packet_begin(&e, to, size, PACKET_CONNACK, 0);

@@ -32,6 +32,8 @@ struct unsubscribe_request {
 };
 
 size_t encode_connect(void *to, size_t size, const struct connect_packet *connect);
+
+/* 0, too, where the reason has no return code in that version. */
 size_t encode_connack(void *to, size_t size, enum mqtt_version version,
                       const struct connack_packet *connack);
 size_t encode_publish(void *to, size_t size, enum mqtt_version version,

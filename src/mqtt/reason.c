@@ -25,7 +25,7 @@ static const struct reason_row reason_rows[] = {
 enum { REASON_ROWS = sizeof(reason_rows) / sizeof(reason_rows[0]) };
 
 // clang-format off
-/* What an old client is told instead: any refusal without a code of its own is the server's. */
+/* What an old client is told instead. What has no row it is not told [MQTT3-3.2.2-6]. */
 static const struct {
         uint8_t reason, code;
 } connack_codes[] = {
@@ -33,6 +33,14 @@ static const struct {
         { REASON_UNSUPPORTED_PROTOCOL_VERSION, 1 },
         { REASON_CLIENT_IDENTIFIER_NOT_VALID,  2 },
         { REASON_SERVER_UNAVAILABLE,           3 },
+        { REASON_UNSPECIFIED_ERROR,            3 },
+        { REASON_IMPLEMENTATION_SPECIFIC_ERROR, 3 },
+        { REASON_SERVER_BUSY,                  3 },
+        { REASON_SERVER_SHUTTING_DOWN,         3 },
+        { REASON_QUOTA_EXCEEDED,               3 },
+        { REASON_USE_ANOTHER_SERVER,           3 },
+        { REASON_SERVER_MOVED,                 3 },
+        { REASON_CONNECTION_RATE_EXCEEDED,     3 },
         { REASON_BAD_USER_NAME_OR_PASSWORD,    4 },
         { REASON_NOT_AUTHORIZED,               5 },
         { REASON_BANNED,                       5 },
@@ -75,7 +83,7 @@ uint8_t reason_connack_v3(enum reason reason)
                 if (connack_codes[i].reason == reason)
                         return connack_codes[i].code;
         }
-        return 3;
+        return CONNACK_V3_NONE;
 }
 
 static const struct reason_row *reason_find(enum reason reason)

@@ -25,7 +25,10 @@ const char *reason_name(enum reason reason);
 /* The reason of that name; false when there is none. */
 bool reason_from_name(const char *name, enum reason *out);
 
-/* The CONNACK return code of MQTT 3.1 and 3.1.1 (section 3.2.2.3) that says it best: 0 to 5. */
+enum { CONNACK_V3_NONE = 0xff };
+
+/* The CONNACK return code of MQTT 3.1 and 3.1.1 (section 3.2.2.3) that says it best, 0 to 5; or
+ * CONNACK_V3_NONE. */
 uint8_t reason_connack_v3(enum reason reason);
 
 #endif
