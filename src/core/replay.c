@@ -66,17 +66,17 @@ static void count_retained(struct shard *shard)
         stat_set(&shard->stats.retained_bytes, retainer_bytes(shard->retainer));
 }
 
-/* Here, on the shard of its topic. An empty payload removes [MQTT-3.3.1-6]. */
+/* Here, on the shard of its topic. An empty payload removes [MQTT5-3.3.1-6] [MQTT3-3.3.1-10], and
+ * is not stored [MQTT5-3.3.1-7] [MQTT3-3.3.1-11]. What is too large for us is not kept, but what was
+ * there is no longer true [MQTT3-3.3.1-7]. */
 ON_SHARD static void retain_here(struct shard *shard, struct message *message)
 {
         const struct settings *settings = shard->settings;
         struct str             topic    = message_topic(message);
 
-        if (message->payload_len == 0) {
+        if (message->payload_len == 0 || (settings->retained_max_payload != 0 &&
+                                          message->payload_len > settings->retained_max_payload)) {
                 retainer_remove(shard->retainer, topic);
-        } else if (settings->retained_max_payload != 0 &&
-                   message->payload_len > settings->retained_max_payload) {
-                return;
         } else if (settings->retained_max_messages != 0 &&
                    retainer_count(shard->retainer) >=
                            broker_share(shard->broker, settings->retained_max_messages) &&
