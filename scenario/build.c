@@ -85,15 +85,18 @@ static struct str text_of(const struct words *words, const char *key)
 }
 
 static size_t build_connect(void *to, size_t size, const struct words *words,
-                            enum mqtt_version version, const char *name)
+                            const struct build_client *client)
 {
         static struct section own, will;
-        const char           *id      = words_value(words, "client_id", 0);
+        const char           *given   = words_value(words, "client_id", 0);
+        const char           *id      = given == NULL             ? client->name
+                                        : strcmp(given, "?") == 0 ? client->assigned
+                                                                  : given;
         struct connect_packet connect = {
-                .version      = version,
+                .version      = client->version,
                 .clean_start  = words_number(words, "clean", 1) != 0,
                 .keep_alive_s = (uint16_t)words_number(words, "keepalive", 0),
-                .client_id    = str_of(id != NULL ? id : name),
+                .client_id    = str_of(id),
                 .has_username = words_value(words, "username", 0) != NULL,
                 .username     = text_of(words, "username"),
                 .has_password = words_value(words, "password", 0) != NULL,
@@ -193,7 +196,7 @@ size_t build_packet(void *to, size_t size, const char *verb, const struct words 
         enum mqtt_version     version = client->version;
 
         if (strcmp(verb, "connect") == 0)
-                return build_connect(to, size, words, version, client->name);
+                return build_connect(to, size, words, client);
         if (strcmp(verb, "publish") == 0)
                 return build_publish(to, size, words, version);
         if (strcmp(verb, "subscribe") == 0 || strcmp(verb, "unsubscribe") == 0)

@@ -9,6 +9,7 @@
 struct build_client {
         enum mqtt_version version;
         const char       *name;
+        const char       *assigned;     /* its client id where the line gives "?" */
         uint16_t          last_id;      /* of acknowledgements where the line gives none */
 };
 

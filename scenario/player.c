@@ -15,6 +15,7 @@ enum { CLIENTS_MAX = 32, PACKET_BYTES = 1 << 19 };
 
 struct player_client {
         char              name[32];
+        char              assigned[64]; /* the client id that the broker gave last */
         struct transport *end;          /* NULL: not connected */
         struct buffer     unread;
         bool              done;         /* the broker closed */
@@ -114,6 +115,10 @@ static bool client_next(struct player_client *client, struct buffer *shown)
                               error.what);
         } else {
                 show_packet(shown, &packet, client->version);
+                if (packet.type == PACKET_CONNACK &&
+                    property_has(&packet.connack.properties, PROPERTY_ASSIGNED_CLIENT_ID))
+                        snprintf(client->assigned, sizeof client->assigned, "%.*s",
+                                 STR_ARGS(packet.connack.properties.assigned_client_id));
                 if (packet.type == PACKET_PUBLISH && packet.publish.qos > 0)
                         client->last_id = packet.publish.packet_id;
         }
@@ -187,7 +192,8 @@ static bool client_send(struct player *player, struct player_client *client, con
                 size = build_hex((unsigned char *)bytes, sizeof bytes, words,
                                  words_value(words, "version", 0) ? 4 : 3);
         } else {
-                struct build_client sender = { client->version, client->name, client->last_id };
+                struct build_client sender = { client->version, client->name, client->assigned,
+                                              client->last_id };
 
                 size = build_packet(bytes, sizeof bytes, verb, words, &sender);
         }
