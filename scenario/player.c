@@ -233,7 +233,7 @@ static bool expect_of_one(struct player *player, const struct words *words)
 
 static bool play_client(struct player *player, const struct line *line)
 {
-        const struct words   *words  = &line->does;
+        const struct words *words = &line->does;
 
         if (strchr(words->word[1], '|') != NULL && strcmp(words->word[2], "expect") == 0)
                 return expect_of_one(player, words);

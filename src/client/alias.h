@@ -30,7 +30,8 @@ bool alias_set(struct alias_table *table, uint16_t alias, struct str topic);
 /* ptr NULL: nobody set it. Lives until the alias is set anew. */
 struct str alias_get(const struct alias_table *table, uint16_t alias);
 
-/* The client bears that many from us: its Topic Alias Maximum. Once, before any is sent. */
+/* The client bears that many from us: its Topic Alias Maximum [MQTT5-3.3.2-11]. Once, before any is
+ * sent. */
 void alias_allow_sent(struct alias_table *table, uint16_t maximum);
 
 /* The alias that the client knows for the topic; 0: none. */

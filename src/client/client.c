@@ -10,6 +10,8 @@
 
 #define TO(state) (1u << (state))
 
+/* One CONNACK at most: it goes out on the way from AUTHENTICATING, or before the end
+ * [MQTT5-3.2.0-2]. */
 static const unsigned client_next[CLIENT_STATES] = {
         [CLIENT_WAITING] = TO(CLIENT_AUTHENTICATING) | TO(CLIENT_CLOSING) | TO(CLIENT_CLOSED),
         [CLIENT_AUTHENTICATING] = TO(CLIENT_CONNECTED) | TO(CLIENT_CLOSING) | TO(CLIENT_CLOSED),
@@ -123,15 +125,17 @@ void client_lost(struct client *c, const char *why)
         client_dirty(c);
 }
 
+/* The close comes whether or not there was something to say, or room for it [MQTT5-4.13.2-1]. */
 void client_fail(struct client *c, enum reason reason, const char *why)
 {
         if (c->state == CLIENT_CONNECTED)
                 send_disconnect(c, reason, why);        /* [MQTT-4.13.1-1] */
         else if (c->state < CLIENT_CONNECTED)
-                refuse_connect(c, reason, why);
-        client_close(c, reason, why);
+                refuse_connect(c, reason, why);         /* no DISCONNECT yet [MQTT5-3.14.0-1] */
+        client_close(c, reason, why);   /* [MQTT3-3.2.2-5] [MQTT5-3.2.2-7] [MQTT5-3.14.4-2] */
 }
 
+/* [MQTT3-4.8.0-1] [MQTT5-3.1.4-1] */
 void client_refuse_packet(struct client *c, enum reason reason, const char *why)
 {
         uint32_t skipped = 0;

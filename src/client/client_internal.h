@@ -106,6 +106,8 @@ static inline uint64_t client_now_ms(const struct client *c)
         return c->shard->loop.now.mono_ms;
 }
 
+/* Not behind its end, so nothing behind a CONNECT that was refused [MQTT3-3.1.4-5]
+ * [MQTT5-3.1.4-6]. */
 static inline bool client_reads(const struct client *c)
 {
         return c->state < CLIENT_CLOSING && !c->paused && c->move_to == CLIENT_STAYS;

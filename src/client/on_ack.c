@@ -25,7 +25,9 @@ void on_pubrec(struct client *c, const struct packet *packet)
                 send_ack(c, PACKET_PUBREL, ack->packet_id, reason);
 }
 
-/* An unknown id is answered too: the PUBCOMP may have been lost [MQTT-4.3.3-11]. */
+/* An unknown id is answered too: the PUBCOMP may have been lost [MQTT-4.3.3-11]. One that is known
+ * is new from here on [MQTT3-4.3.3-2] [MQTT5-4.3.3-12]. Nothing of this asks what has become of the
+ * message [MQTT5-4.3.3-13]. */
 void on_pubrel(struct client *c, const struct packet *packet)
 {
         uint16_t    id     = packet->ack.packet_id;

@@ -46,6 +46,7 @@ static bool identify(struct client *c, const struct connect_packet *p)
         const struct broker *broker = c->shard->broker;
         unsigned             here   = c->shard->loop.config.id;
 
+        /* 23 characters are always taken [MQTT-3.1.3-5]; [MQTT3-3.1.3-9] [MQTT5-3.1.3-8] */
         if (p->client_id.len > c->shard->settings->max_clientid_len) {
                 client_fail(c, REASON_CLIENT_IDENTIFIER_NOT_VALID, "client id is too long");
                 return false;
@@ -69,7 +70,8 @@ static bool identify(struct client *c, const struct connect_packet *p)
         return false;
 }
 
-/* [MQTT-3.1.3-6]: drawn until it is at home here, so that the client need not move. */
+/* [MQTT-3.1.3-6]: drawn until it is at home here, so that the client need not move. From here on it
+ * is the client's as if it had sent it [MQTT5-3.1.3-7]. */
 static bool assign_id(struct client *c)
 {
         struct shard *shard = c->shard;
@@ -130,7 +132,8 @@ static bool allowed(struct client *c, const struct connect_packet *p)
 {
         const struct settings *settings = c->shard->settings;
 
-        if (p->will.present && p->will.qos > settings->max_qos)         /* [MQTT-3.2.2-12] */
+        /* [MQTT5-3.2.2-12] [MQTT5-3.2.2-13] */
+        if (p->will.present && p->will.qos > settings->max_qos)
                 client_fail(c, REASON_QOS_NOT_SUPPORTED, "QoS of the will beyond the maximum");
         else if (p->will.present && p->will.retain && !settings->retain_available)
                 client_fail(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");
@@ -176,10 +179,10 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
         }
         if (verdict == ACCESS_CONTINUE) {
                 c->auth_at = c->request.at;
-                send_auth(c, REASON_CONTINUE_AUTHENTICATION);
+                send_auth(c, REASON_CONTINUE_AUTHENTICATION);   /* [MQTT5-4.12.0-2] */
                 return;
         }
-        if (verdict != ACCESS_ALLOW) {
+        if (verdict != ACCESS_ALLOW) {          /* [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
                 client_fail(c, c->request.reason, c->request.why);
         } else if (protocol_decode_held(c, &packet)) {
                 c->superuser = c->request.superuser;
@@ -191,6 +194,8 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
         protocol_release(c);
 }
 
+/* The session is opened as the clean flag says [MQTT3-3.1.4-3] [MQTT5-3.1.4-4], and CONNACK is the
+ * first that the client gets [MQTT-3.2.0-1] [MQTT3-3.1.4-4] [MQTT5-3.1.4-5]. */
 static void welcome(struct client *c, const struct connect_packet *p)
 {
         struct connack_packet connack = { .reason = REASON_SUCCESS };
@@ -207,7 +212,8 @@ static void welcome(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_SERVER_UNAVAILABLE, "no memory");
                 return;
         }
-        connack.session_present = present && !p->clean_start;   /* [MQTT-3.2.2-2] */
+        /* [MQTT3-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] */
+        connack.session_present = present && !p->clean_start;
         connack_properties(c, p, &connack.properties);
         session->expiry_s = c->session_expiry_s;
         client_enter(c, CLIENT_CONNECTED);
@@ -215,6 +221,7 @@ static void welcome(struct client *c, const struct connect_packet *p)
         send_connack(c, &connack);
         session_bind(session, &c->peer);
         c->peer.session = session;
+        /* The client's own, unless connack_properties() put ours there [MQTT5-3.2.2-22]. */
         keepalive_start(&c->keepalive, c->keep_alive_s, shard->settings->keepalive_backoff_percent,
                         client_now_ms(c));
         loop_timer_cancel(&shard->loop, &c->timer);
@@ -231,7 +238,7 @@ static bool set_will(struct client *c, struct session *session, const struct wil
 {
         uint32_t delay_s = 0;
 
-        if (!will->present)
+        if (!will->present)             /* [MQTT3-3.1.2-12] */
                 return true;
 
         bool                        v5     = c->version == MQTT_5;
@@ -240,7 +247,8 @@ static bool set_will(struct client *c, struct session *session, const struct wil
                 .topic      = will->topic,
                 .payload    = will->payload,
                 .qos        = will->qos,
-                .retain     = will->retain,
+                .retain     = will->retain,     /* [MQTT3-3.1.2-16] [MQTT3-3.1.2-17]
+                                                 * [MQTT5-3.1.2-14] [MQTT5-3.1.2-15] */
                 .properties = v5 ? &will->properties : NULL,
                 .client_id  = c->client_id,
                 .username   = c->username,
@@ -254,12 +262,13 @@ static bool set_will(struct client *c, struct session *session, const struct wil
                 return false;
         if (v5 && property_has(&will->properties, PROPERTY_WILL_DELAY))
                 delay_s = will->properties.will_delay_s;
-        session_set_will(session, &message, delay_s);
+        session_set_will(session, &message, delay_s);   /* [MQTT5-3.1.2-7] */
         return true;
 }
 
 /* What differs from what was asked for or from the defaults of the standard. Sets the client's
- * terms. */
+ * terms. There is no response information here, asked for or not [MQTT5-3.1.2-28], and no method
+ * for who named none [MQTT5-4.12.0-6]. */
 static void connack_properties(struct client *c, const struct connect_packet *p,
                                struct properties *out)
 {
@@ -300,7 +309,7 @@ static void tell_limits(const struct settings *settings, struct properties *out)
                 out->receive_maximum = (uint16_t)settings->max_awaiting_rel;
                 property_set(out, PROPERTY_RECEIVE_MAXIMUM);
         }
-        if (settings->max_qos < 2) {
+        if (settings->max_qos < 2) {            /* [MQTT5-3.2.2-9] */
                 out->maximum_qos = (uint8_t)settings->max_qos;
                 property_set(out, PROPERTY_MAXIMUM_QOS);
         }

@@ -44,7 +44,8 @@ void on_publish(struct client *c, const struct packet *packet)
                 answer(c, p, reason);
 }
 
-/* An ack with the reason where there is one; at QoS 0 a topic that is refused is borne silently. */
+/* An ack with the reason where there is one; at QoS 0 a topic that is refused is borne silently, as
+ * at any QoS before 5.0 [MQTT3-3.3.5-2]. */
 void publish_refuse(struct client *c, const struct publish_packet *p, enum reason reason,
                     const char *why)
 {
@@ -83,7 +84,8 @@ static bool resolve_topic(struct client *c, const struct publish_packet *p, stru
 
         uint16_t alias = p->properties.topic_alias;
 
-        if (alias == 0 || alias > c->shard->settings->max_topic_alias) { /* [MQTT-3.3.2-8] */
+        /* [MQTT-3.3.2-8] [MQTT5-3.3.2-12] */
+        if (alias == 0 || alias > c->shard->settings->max_topic_alias) {
                 client_refuse_packet(c, REASON_TOPIC_ALIAS_INVALID, "alias beyond the maximum");
                 return false;
         }
@@ -149,7 +151,7 @@ static void publish_it(struct client *c, const struct publish_packet *p, struct 
         if (!good) {
                 message_put(message);
                 metric_add(&shard->metrics.messages_dropped_memory, 1);
-                client_fail(c, REASON_SERVER_BUSY, "no memory");
+                client_fail(c, REASON_SERVER_BUSY, "no memory");        /* [MQTT3-4.8.0-2] */
                 return;
         }
 
@@ -158,6 +160,9 @@ static void publish_it(struct client *c, const struct publish_packet *p, struct 
         answer(c, p, routes > 0 ? REASON_SUCCESS : REASON_NO_MATCHING_SUBSCRIBERS);
 }
 
+/* [MQTT-3.3.4-1]. The id of QoS 1 is remembered no longer than this takes [MQTT3-4.3.2-2]
+ * [MQTT5-4.3.2-4] [MQTT5-4.3.2-5]; that of QoS 2 until PUBREL, unless it was refused
+ * [MQTT3-4.3.3-2] [MQTT5-4.3.3-8] [MQTT5-4.3.3-9]. */
 static void answer(struct client *c, const struct publish_packet *p, enum reason reason)
 {
         if (p->qos == 1)

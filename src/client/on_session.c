@@ -31,7 +31,7 @@ void on_disconnect(struct client *c, const struct packet *packet)
         client_leave_session(c);
 }
 
-/* [MQTT-3.14.2-2]: what was to end with the connection cannot be kept. */
+/* Section 3.14.2.2.2: what was to end with the connection cannot be kept. */
 static bool expiry_changed(struct client *c, const struct properties *properties)
 {
         uint32_t max = c->shard->settings->max_session_expiry_s;
@@ -111,7 +111,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
         if (verdict == ACCESS_ALLOW) {
                 c->superuser = c->request.superuser;
                 send_auth(c, REASON_SUCCESS);
-        } else {
+        } else {                        /* [MQTT5-4.12.1-2] */
                 client_fail(c, c->request.reason, c->request.why);
         }
 }

@@ -1,5 +1,6 @@
-/* SUBSCRIBE: all filters are asked for first, then entered, then answered in order
- * [MQTT5-3.9.3-1]. */
+/* SUBSCRIBE: all filters are asked for first, then entered as if each had come alone
+ * [MQTT3-3.8.4-4] [MQTT5-3.8.4-5], then answered in order, each with a code [MQTT-3.9.3-1]
+ * [MQTT3-3.8.4-5] [MQTT5-3.8.4-6]. */
 #include "client/protocol.h"
 
 #include <assert.h>
@@ -42,6 +43,7 @@ void on_subscribe(struct client *c, const struct packet *packet)
                 reasons[i] = (char)reason;
         }
 
+        /* [MQTT3-2.3.1-7] [MQTT5-2.2.1-6] [MQTT-3.8.4-1] [MQTT-3.8.4-2] */
         const struct suback_packet suback = { .packet_id = s->packet_id,
                                               .reasons   = str_from(reasons, s->count) };
 
@@ -120,7 +122,7 @@ static enum reason subscribe_one(struct client *c, const struct subscribe_item *
 
         enum reason reason = subscription_add(c->peer.session, item->filter, &options, &existed);
 
-        /* [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] */
+        /* [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11] [MQTT5-3.8.4-4] */
         *replays = !reason_is_error(reason) && subscription_name_parse(item->filter, &name) &&
                    name.group.ptr == NULL &&
                    (item->retain_handling == 0 || (item->retain_handling == 1 && !existed));

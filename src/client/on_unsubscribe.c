@@ -1,4 +1,5 @@
-/* UNSUBSCRIBE: answered always [MQTT3-3.10.4-5], a code a filter in 5.0 [MQTT-3.11.3-1]. */
+/* UNSUBSCRIBE: filter by filter [MQTT-3.10.4-6], answered always, once [MQTT-3.10.4-4]
+ * [MQTT-3.10.4-5], with a code a filter in 5.0 [MQTT-3.11.3-1]. */
 #include "client/protocol.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ void on_unsubscribe(struct client *c, const struct packet *packet)
                 reasons[i] = (char)reason;
         }
 
+        /* [MQTT3-2.3.1-7] [MQTT5-2.2.1-6] */
         const struct suback_packet unsuback = { .packet_id = u->packet_id,
                                                 .reasons   = str_from(reasons, u->count) };
 

@@ -52,6 +52,8 @@ const struct peer_ops client_peer_ops = {
         .evict     = peer_evict,
 };
 
+/* There is a reason string only in a refusal, and only if it fits [MQTT5-3.2.2-19]; user properties
+ * there are none [MQTT5-3.2.2-20]. */
 void send_connack(struct client *c, struct connack_packet *connack)
 {
         char  *to   = c->manager->scratch;
@@ -65,6 +67,11 @@ void send_connack(struct client *c, struct connack_packet *connack)
         put(c, PACKET_CONNACK, size);
 }
 
+/* PUBACK, PUBREC, PUBREL and PUBCOMP: the id of the PUBLISH [MQTT3-2.3.1-6] [MQTT5-2.2.1-5] and the
+ * bare reason. No acknowledgement of ours has a reason string or user properties, so they are too
+ * long in none [MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2]
+ * [MQTT5-3.6.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3], and are kept from who declined them
+ * [MQTT5-3.1.2-29]. */
 void send_ack(struct client *c, enum packet_type type, uint16_t packet_id, enum reason reason)
 {
         struct ack_packet ack = { .packet_id = packet_id };
@@ -77,6 +84,8 @@ void send_ack(struct client *c, enum packet_type type, uint16_t packet_id, enum 
         put(c, type, encode_ack(c->manager->scratch, SCRATCH_BYTES, c->version, type, &ack));
 }
 
+/* SUBACK and UNSUBACK, as bare [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1]
+ * [MQTT5-3.11.2-2]. */
 void send_suback(struct client *c, enum packet_type type, const struct suback_packet *s)
 {
         put(c, type, encode_suback(c->manager->scratch, SCRATCH_BYTES, c->version, type, s));
@@ -87,7 +96,8 @@ void send_pingresp(struct client *c)
         put(c, PACKET_PINGRESP, encode_empty(c->manager->scratch, SCRATCH_BYTES, PACKET_PINGRESP));
 }
 
-/* Before 5.0 a server has no DISCONNECT to send. */
+/* Before 5.0 a server has no DISCONNECT to send. Its only property is the reason string, where
+ * there is room [MQTT5-3.14.2-2] [MQTT5-3.14.2-3] [MQTT5-3.14.2-4]. */
 void send_disconnect(struct client *c, enum reason reason, const char *why)
 {
         if (c->version != MQTT_5)
@@ -105,13 +115,14 @@ void send_disconnect(struct client *c, enum reason reason, const char *why)
 
         size_t size = encode_disconnect(to, SCRATCH_BYTES, c->version, &d);
 
-        if (size > c->packet_bytes_max) {       /* [MQTT-3.14.2-3] */
+        if (size > c->packet_bytes_max) {
                 d.properties.present = 0;
                 size                 = encode_disconnect(to, SCRATCH_BYTES, c->version, &d);
         }
         put(c, PACKET_DISCONNECT, size);
 }
 
+/* Without words, too [MQTT5-3.15.2-2] [MQTT5-3.15.2-3]. */
 void send_auth(struct client *c, enum reason reason)
 {
         struct auth_packet auth = { .reason = reason };
@@ -125,7 +136,8 @@ void send_auth(struct client *c, enum reason reason)
         put(c, PACKET_AUTH, encode_auth(c->manager->scratch, SCRATCH_BYTES, &auth));
 }
 
-/* What is larger than the client bears is not sent [MQTT5-3.1.2-24]. */
+/* What is larger than the client bears is not sent [MQTT5-3.1.2-24], nor anything behind the last
+ * word [MQTT5-3.14.4-1]. */
 static void put(struct client *c, enum packet_type type, size_t size)
 {
         assert(size <= SCRATCH_BYTES);
@@ -161,6 +173,8 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
                 use_alias(c, &own, delivery);
         }
 
+        /* Whether the publisher had sent it before is none of it [MQTT-3.3.1-1] [MQTT-3.3.1-3]
+         * [MQTT-4.3.1-1]. */
         uint8_t  flags = (uint8_t)((dup && delivery->qos > 0) << 3 | delivery->qos << 1 |
                                    delivery->retain);
         uint64_t body  = body_size(c, &own, delivery);
@@ -298,7 +312,7 @@ static bool peer_congested(const struct peer *peer)
         return c->output.bytes > c->shard->settings->output_high_bytes;
 }
 
-/* Whoever evicts has taken the session already [MQTT-3.1.4-3]. */
+/* Whoever evicts has taken the session already [MQTT3-3.1.4-2] [MQTT5-3.1.4-3]. */
 static void peer_evict(struct peer *peer, enum reason reason)
 {
         struct client *c = list_entry(peer, struct client, peer);

@@ -38,6 +38,8 @@ void inflight_deinit(struct inflight *inflight)
         assert(inflight->slots == NULL);
 }
 
+/* The id is not 0, in nobody's use, and taken until inflight_remove() [MQTT3-2.3.1-4]
+ * [MQTT5-2.2.1-4] [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]. */
 struct inflight_entry *inflight_add(struct inflight *inflight, struct delivery *delivery)
 {
         if (inflight->count >= UINT16_MAX)

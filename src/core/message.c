@@ -107,7 +107,8 @@ static struct writer body_of(struct message *message)
                                                  message->username_len);
 }
 
-/* What the publisher says to the receivers and not to the broker. */
+/* What the publisher says to the receivers and not to the broker: unaltered [MQTT5-3.3.2-4]
+ * [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-20]. */
 static bool passed_on(enum property_id id)
 {
         return id == PROPERTY_PAYLOAD_FORMAT || id == PROPERTY_CONTENT_TYPE ||

@@ -199,8 +199,10 @@ unsigned publish(struct shard *shard, struct message *message)
                 message_put(message);
                 return 1;       /* somebody took it: a hook is not "nobody wanted it" */
         }
-        if (message->retain)
+        if (message->retain)            /* [MQTT3-3.3.1-12] [MQTT5-3.3.1-8] */
                 retain_store(shard, message);
+        /* From here to the sessions of all who match, and to none else [MQTT-4.5.0-1]
+         * [MQTT-3.3.2-3]. */
         if (!router_match(shard->broker->router, message_topic(message), &shard->matches))
                 no_memory(shard);
         sent = dispatch_plain(shard, message);

@@ -94,10 +94,11 @@ static bool prepare(const struct subscription *subscription, struct message *mes
             (subscription->options.no_local || settings->ignore_loop_deliver) && !retained)
                 return false;                                           /* [MQTT5-3.8.3-3] */
         *out = (struct delivery){ .message = message, .id = subscription->options.id };
-        if (settings->upgrade_qos)
+        if (settings->upgrade_qos)      /* else [MQTT3-3.8.4-6] [MQTT5-3.8.4-8] [MQTT5-4.8.2-3] */
                 out->qos = message->qos > wanted ? message->qos : wanted;
         else
                 out->qos = message->qos < wanted ? message->qos : wanted;
+        /* [MQTT3-3.3.1-8] [MQTT3-3.3.1-9] [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] */
         out->retain = retained || (message->retain && subscription->options.retain_as_published);
         out->share  = retained ? 0 : subscription->share;
         return true;
@@ -128,10 +129,10 @@ ON_SHARD static void gather(struct shard *shard, struct subscription *subscripti
         if (session->mark == shard->dispatch_serial) {
                 struct delivery *there = &shard->gathered[session->marked].delivery;
 
-                if (delivery.qos > there->qos)
+                if (delivery.qos > there->qos)          /* [MQTT3-3.3.5-1] */
                         there->qos = delivery.qos;
                 there->retain |= delivery.retain;
-                delivery_add_id(there, delivery.id);
+                delivery_add_id(there, delivery.id);    /* [MQTT5-3.3.4-4] */
                 return;
         }
         message_get(message);
@@ -181,6 +182,7 @@ ON_SHARD static void deliver(struct shard *shard, struct subscription *subscript
 void pubsub_dispatch(struct shard *shard, struct message *message, struct route *const *routes,
                      unsigned count)
 {
+        /* Copies keep the identifier of the subscription that they come by [MQTT5-3.3.4-5]. */
         bool merge = count > 1 && !shard->settings->overlapping_copies;
 
         shard->dispatch_serial++;

@@ -67,8 +67,8 @@ static void count_retained(struct shard *shard)
 }
 
 /* Here, on the shard of its topic. An empty payload removes [MQTT5-3.3.1-6] [MQTT3-3.3.1-10], and
- * is not stored [MQTT5-3.3.1-7] [MQTT3-3.3.1-11]. What is too large for us is not kept, but what was
- * there is no longer true [MQTT3-3.3.1-7]. */
+ * is not stored [MQTT5-3.3.1-7] [MQTT3-3.3.1-11]. What is too large for us is not kept, but what
+ * was there is no longer true [MQTT3-3.3.1-7]. */
 ON_SHARD static void retain_here(struct shard *shard, struct message *message)
 {
         const struct settings *settings = shard->settings;
@@ -82,7 +82,7 @@ ON_SHARD static void retain_here(struct shard *shard, struct message *message)
                            broker_share(shard->broker, settings->retained_max_messages) &&
                    retainer_find(shard->retainer, topic, shard->loop.now.wall_us) == NULL) {
                 return;
-        } else if (!retainer_put(shard->retainer, message)) {
+        } else if (!retainer_put(shard->retainer, message)) {   /* [MQTT-3.3.1-5] */
                 metric_add(&shard->metrics.messages_dropped_memory, 1);
         }
         count_retained(shard);

@@ -10,7 +10,7 @@
 
 #include "core/session.h"
 
-/* Begins a replay for the subscription of that name; nothing without memory. */
+/* Begins a replay for the subscription of that name [MQTT3-3.3.1-6]; nothing without memory. */
 void replay_start(struct session *session, struct str name) ON_SHARD;
 
 /* Sends what has come of the session's replays as far as there is room; session_pump()'s. */

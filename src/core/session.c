@@ -74,7 +74,7 @@ ON_SHARD static void evict_peer(struct session *session)
 
         if (peer == NULL)
                 return;
-        peer->ops->evict(peer, REASON_SESSION_TAKEN_OVER);      /* [MQTT-3.1.4-3] */
+        peer->ops->evict(peer, REASON_SESSION_TAKEN_OVER); /* [MQTT3-3.1.4-2] [MQTT5-3.1.4-3] */
         assert(peer->session == NULL);
         session->peer    = NULL;
         session->resumed = false;
@@ -93,13 +93,13 @@ struct session *session_open(struct shard *shard, struct str client_id, struct s
 
                 session_check(session);
                 evict_peer(session);
-                if (clean_start || session->expiry_s == 0) {       /* that ends with its connection */
+                if (clean_start || session->expiry_s == 0) {    /* ends with its connection */
                         session_end(session, REASON_SESSION_TAKEN_OVER);
                         session = NULL;
                 } else if (session->will != NULL && !was_delayed) {
                         session_publish_will(session);          /* [MQTT-3.1.2-8] */
                 } else {
-                        session_drop_will(session);             /* back in time [MQTT-3.1.3-9] */
+                        session_drop_will(session);             /* back in time [MQTT5-3.1.3-9] */
                 }
         }
         if (session != NULL) {
@@ -136,7 +136,7 @@ void session_bind(struct session *session, struct peer *peer)
         subscription_set_online(session, true);
 }
 
-/* What the peer may have unacknowledged at once [MQTT-3.3.4-9]. */
+/* What the peer may have unacknowledged at once [MQTT-3.3.4-9] [MQTT5-4.9.0-1]. */
 static uint32_t window_of(const struct session *session)
 {
         uint32_t max = session->shard->settings->max_inflight;
@@ -146,6 +146,7 @@ static uint32_t window_of(const struct session *session)
         return max;
 }
 
+/* [MQTT5-4.9.0-2] */
 bool session_has_room(const struct session *session)
 {
         return session->peer != NULL && session->resumed && session->resend_left == 0 &&
@@ -153,7 +154,8 @@ bool session_has_room(const struct session *session)
 }
 
 /* Sends again what was in flight, in the original order, as far as the peer's window goes:
- * PUBREL needs no room in it [MQTT-4.4.0-1]. */
+ * PUBREL needs no room in it [MQTT-4.4.0-1]. What a member of a shared group was sent at QoS 2 is
+ * among it [MQTT5-4.8.2-4]. */
 ON_SHARD static void resend(struct session *session)
 {
         while (session->resend_left > 0) {
@@ -241,7 +243,7 @@ void session_unbind(struct session *session, bool publish_will)
                 session_publish_will(session);
         else if (session->will != NULL)
                 loop_timer(&shard->loop, &session->will_timer, session->will_delay_s * 1000ull);
-        if (session->expiry_s != SESSION_NEVER_EXPIRES)
+        if (session->expiry_s != SESSION_NEVER_EXPIRES) /* [MQTT5-3.1.2-23] [MQTT5-4.1.0-2] */
                 loop_timer(&shard->loop, &session->expiry, session->expiry_s * 1000ull);
 }
 
@@ -311,7 +313,9 @@ ON_SHARD static void tell(struct session *session, enum hook_point point, struct
         hooks_run(session->shard->broker->hooks, point, &args);
 }
 
-/* Out to the peer, with room for it. */
+/* Out to the peer, with room for it. Above QoS 0 it stays in flight under its id until the peer has
+ * acknowledged it [MQTT3-4.3.2-1] [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2]
+ * [MQTT5-4.3.3-3], and no longer expires [MQTT5-4.3.3-7]. */
 ON_SHARD static void transmit(struct session *session, struct delivery *delivery)
 {
         struct peer *peer = session->peer;
@@ -354,14 +358,14 @@ void session_deliver(struct session *session, struct delivery *delivery)
         session_check(session);
         if (expired(session, delivery))
                 return;
-        if (peer == NULL || !session->resumed) {
+        if (peer == NULL || !session->resumed) {                /* [MQTT3-3.1.2-5] */
                 if (delivery->qos > 0 || shard->settings->mqueue_store_qos0)
                         enqueue(session, delivery);
                 else
                         delivery_release(delivery);
         } else if (delivery->qos == 0) {
                 if (!list_empty(&session->mqueue.ages[0])) {
-                        enqueue(session, delivery);     /* behind its elders [MQTT-4.6.0-6] */
+                        enqueue(session, delivery);     /* behind its elders [MQTT-4.6.0-5] */
                         session_pump(session);
                         return;
                 }
@@ -373,14 +377,15 @@ void session_deliver(struct session *session, struct delivery *delivery)
                 tell_dropped(session, delivery->message, "slow_consumer");
                 delivery_release(delivery);
         } else if (session->mqueue.len == 0 && session_has_room(session) &&
-                   !peer->ops->congested(peer)) {
+                   !peer->ops->congested(peer)) {               /* [MQTT-4.6.0-6] */
                 transmit(session, delivery);
         } else {
                 enqueue(session, delivery);
         }
 }
 
-/* What may go now: anything while the window has room, QoS 0 in any case. */
+/* What may go now: anything while the window has room, QoS 0 in any case [MQTT5-3.3.4-10]
+ * [MQTT5-4.9.0-3]. */
 static bool next_waiting(struct session *session, struct delivery *out)
 {
         return session_has_room(session) ? mqueue_pop(&session->mqueue, out)
@@ -425,6 +430,8 @@ bool session_puback(struct session *session, uint16_t packet_id)
 
         if (entry == NULL || entry->released || entry->delivery.qos != 1)
                 return false;
+
+        /* With an error, too: nobody else is offered it [MQTT5-4.4.0-2] [MQTT5-4.8.2-6]. */
         tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
         finish(session, entry);
         return true;
@@ -438,15 +445,16 @@ bool session_pubrec(struct session *session, uint16_t packet_id, enum reason rea
                 return false;
         if (!entry->released) {
                 tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
-                delivery_release(&entry->delivery);     /* never sent again [MQTT-4.3.3-4] */
+                delivery_release(&entry->delivery);     /* never sent again [MQTT5-4.3.3-6] */
                 entry->released = true;
                 entry->sent_ms  = session->shard->loop.now.mono_ms;     /* of PUBREL from now on */
         }
         if (reason_is_error(reason))
-                finish(session, entry);                 /* the exchange has ended, the id is free */
+                finish(session, entry); /* the exchange has ended, the id is free [MQTT5-4.4.0-2] */
         return true;
 }
 
+/* Until then PUBREL is owed [MQTT5-4.3.3-5]. */
 bool session_pubcomp(struct session *session, uint16_t packet_id)
 {
         struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);

@@ -55,12 +55,14 @@ struct session {
 };
 
 /* Opens the session of a client identifier on its home shard: the one that is there, without its
- * old peer and will, or a new one. *present says which. NULL without memory. With clean_start
- * what is there is ended first [MQTT-3.1.2-4]. An old peer is evicted with SESSION_TAKEN_OVER. */
+ * old peer and will [MQTT3-3.1.2-4] [MQTT5-3.1.2-5], or a new one [MQTT5-3.1.2-6]. *present says
+ * which. NULL without memory. With clean_start what is there is ended first [MQTT3-3.1.2-6]
+ * [MQTT5-3.1.2-4]. An old peer is evicted with SESSION_TAKEN_OVER. */
 struct session *session_open(struct shard *shard, struct str client_id, struct str username,
                              bool clean_start, bool *present) ON_SHARD;
 
-struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD; /* or NULL */
+/* NULL: there is none. Nothing but the client identifier tells sessions apart [MQTT-3.1.3-2]. */
+struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD;
 
 /* Binds the peer; session_resume(), after the CONNACK, sends again what was not acknowledged in the
  * original order [MQTT-4.4.0-1], then what waited. */

@@ -9,7 +9,7 @@
 
 void session_publish_will(struct session *session)
 {
-        struct message *will = TAKE(session->will);
+        struct message *will = TAKE(session->will);     /* [MQTT-3.1.2-10] */
 
         loop_timer_cancel(&session->shard->loop, &session->will_timer);
         if (will == NULL)
@@ -83,6 +83,7 @@ ON_SHARD static void hand_over_all(struct session *session)
         }
 }
 
+/* Retained messages are not the session's and stay [MQTT3-3.1.2-7]. */
 void session_end(struct session *session, enum reason why)
 {
         struct shard    *shard = session->shard;
@@ -91,7 +92,7 @@ void session_end(struct session *session, enum reason why)
                                    .username  = session->username,
                                    .reason    = why };
 
-        assert(session->peer == NULL);
+        assert(session->peer == NULL);          /* [MQTT-4.1.0-1] [MQTT3-4.1.0-2] */
         hand_over_all(session);
         if (mqueue_fell(&session->mqueue, shard->settings))
                 alarm_tell(shard, SESSION_QUEUE_ALARM, session->client_id, NULL);

@@ -141,7 +141,7 @@ ON_SHARD static enum reason subscription_new(struct session *session, struct str
                 forget(subscription);
                 return REASON_QUOTA_EXCEEDED;
         }
-        return (enum reason)options->qos;
+        return (enum reason)options->qos;       /* whatever mqtt.max_qos is [MQTT5-3.2.2-10] */
 }
 
 enum reason subscription_add(struct session *session, struct str name,
@@ -155,7 +155,7 @@ enum reason subscription_add(struct session *session, struct str name,
         *existed = there != NULL;
         if (!subscription_name_parse(name, &parsed))
                 return REASON_TOPIC_FILTER_INVALID;
-        if (topic_is_wild(parsed.filter) && !settings->wildcard_available)
+        if (topic_is_wild(parsed.filter) && !settings->wildcard_available) /* [MQTT3-3.8.3-2] */
                 return REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
         if (parsed.group.ptr != NULL && !settings->shared_available)
                 return REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;

@@ -37,12 +37,13 @@ static inline struct str subscription_name_of(const struct subscription *s)
 }
 
 /* Subscribes, or changes the options of a subscription that is there [MQTT-3.8.4-3]; *existed
- * says which. Returns the reason for SUBACK: the granted QoS or an error. Retained messages are
- * sent after replay_start(), so that SUBACK comes first. */
+ * says which. Returns the reason for SUBACK: the granted QoS or an error [MQTT5-3.8.4-7]. Retained
+ * messages are sent after replay_start(), so that SUBACK comes first. */
 enum reason subscription_add(struct session *session, struct str name,
                              const struct subscription_options *options, bool *existed) ON_SHARD;
 
-/* SUCCESS or NO_SUBSCRIPTION_EXISTED. */
+/* SUCCESS or NO_SUBSCRIPTION_EXISTED. Under just that name [MQTT-3.10.4-1]; nothing new comes by it
+ * from now on [MQTT-3.10.4-2], and what is under way stays in the session [MQTT-3.10.4-3]. */
 enum reason subscription_remove(struct session *session, struct str name) ON_SHARD;
 void        subscription_remove_all(struct session *session) ON_SHARD;
 

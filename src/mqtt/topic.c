@@ -57,8 +57,9 @@ unsigned topic_levels(struct str topic)
         return levels;
 }
 
-/* No levels are cut here. As a name has no wildcards, whatever is equal in both is literal; where
- * they part, a wildcard in a valid filter stands at the start of a level, and so does the name. */
+/* Bytes are compared, nothing else [MQTT-4.7.3-4], and no levels are cut here. As a name has no
+ * wildcards, whatever is equal in both is literal; where they part, a wildcard in a valid filter
+ * stands at the start of a level, and so does the name. */
 bool topic_matches(struct str filter, struct str topic)
 {
         assert(filter.len > 0 && topic.len > 0);

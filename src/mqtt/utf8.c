@@ -13,6 +13,7 @@ struct utf8_lead {
 
 static size_t utf8_sequence(const uint8_t *from, size_t left);
 
+/* EF BB BF is a character like any other [MQTT3-1.5.3-3] [MQTT5-1.5.4-3]. */
 bool utf8_valid(struct str text)
 {
         const char *at   = text.ptr;

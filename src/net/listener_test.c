@@ -76,6 +76,7 @@ static void on_ready(struct watch *watch, unsigned events)
         *(unsigned *)(void *)(watch + 1) |= events;
 }
 
+/* [MQTT3-7.1.1-1] [MQTT5-4.2.0-1] */
 TEST(bytes_go_both_ways_over_tcp)
 {
         struct group      group;

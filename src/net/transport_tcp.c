@@ -22,6 +22,7 @@ static struct tcp *tcp_of(struct transport *t)
         return (struct tcp *)(void *)t;
 }
 
+/* [MQTT3-7.1.1-1] [MQTT5-4.2.0-1] */
 struct transport *tcp_transport_new(int fd, const struct address *peer)
 {
         struct tcp *tcp = mem_zalloc(sizeof *tcp);

@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "base/memory.h"
 #include "harness/world.h"
 #include "mqtt/decode.h"
 #include "unit.h"
@@ -96,4 +95,42 @@ TEST(packet_ids_wrap_around_those_that_stay)
         world_free(world);
 }
 
-SUITE(send, CASE(packet_ids_wrap_around_those_that_stay))
+/* Whichever allocation fails, a client is answered or closed, not left to wait [MQTT3-4.8.0-2]. */
+TEST(without_memory_a_packet_ends_its_connection)
+{
+        static const unsigned char connect[] = "\x10\x0d\0\4MQTT\4\2\0\0\0\1p";
+        static const unsigned char publish[] = "\x34\5\0\1t\0\1";
+        static char                bytes[256];
+        struct settings            settings;
+        unsigned                   closed = 0;
+        bool                       failed = true;
+
+        settings_init(&settings);
+
+        struct world *world = world_new(1, &settings);
+
+        for (int64_t allowed = 0; failed; allowed++) {
+                uint64_t          before = mem_failures();
+                struct transport *p      = world_connect(world, -1);
+
+                say(p, connect, sizeof connect - 1);
+                EXPECT_EQ(hear(world, p, bytes, sizeof bytes), 4);
+                say(p, publish, sizeof publish - 1);
+                mem_fail_after(allowed);
+                EXPECT(world_run(world), "the loops rest");
+                mem_fail_after(-1);
+                failed = mem_failures() > before;
+
+                ssize_t got = p->ops->read(p, bytes, sizeof bytes);
+
+                EXPECT(got == 4 || got == 0, "allocation %d: PUBREC or the end", (int)allowed);
+                closed += got == 0;
+                p->ops->free(p);
+                world_run(world);
+        }
+        EXPECT(closed > 0);
+        world_free(world);
+}
+
+SUITE(client, CASE(packet_ids_wrap_around_those_that_stay),
+      CASE(without_memory_a_packet_ends_its_connection))
