@@ -201,8 +201,15 @@ static void welcome(struct client *c, const struct connect_packet *p)
         struct connack_packet connack = { .reason = REASON_SUCCESS };
         struct shard         *shard   = c->shard;
         bool                  present = false;
-        struct session       *session = session_open(shard, c->client_id, c->username,
-                                                     p->clean_start, &present);
+
+        connack_properties(c, p, &connack.properties);
+        if (!connack_fits(c, &connack)) {       /* nothing may go before it, so nothing could */
+                client_fail(c, REASON_PACKET_TOO_LARGE, "CONNACK beyond the client's maximum");
+                return;
+        }
+
+        struct session *session = session_open(shard, c->client_id, c->username, p->clean_start,
+                                               &present);
 
         if (session != NULL && !set_will(c, session, &p->will)) {
                 session_end(session, REASON_SERVER_UNAVAILABLE);
@@ -214,7 +221,6 @@ static void welcome(struct client *c, const struct connect_packet *p)
         }
         /* [MQTT3-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] */
         connack.session_present = present && !p->clean_start;
-        connack_properties(c, p, &connack.properties);
         session->expiry_s = c->session_expiry_s;
         client_enter(c, CLIENT_CONNECTED);
         c->was_connected = true;

@@ -42,6 +42,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 extern const struct peer_ops client_peer_ops;
 
 void send_connack(struct client *c, struct connack_packet *connack) ON_SHARD;
+bool connack_fits(struct client *c, const struct connack_packet *connack) ON_SHARD;
 void send_ack(struct client *c, enum packet_type type, uint16_t packet_id,
               enum reason reason) ON_SHARD;
 void send_suback(struct client *c, enum packet_type type, const struct suback_packet *s) ON_SHARD;

@@ -67,6 +67,12 @@ void send_connack(struct client *c, struct connack_packet *connack)
         put(c, PACKET_CONNACK, size);
 }
 
+bool connack_fits(struct client *c, const struct connack_packet *connack)
+{
+        return encode_connack(c->manager->scratch, SCRATCH_BYTES, c->version, connack) <=
+               c->packet_bytes_max;
+}
+
 /* PUBACK, PUBREC, PUBREL and PUBCOMP: the id of the PUBLISH [MQTT3-2.3.1-6] [MQTT5-2.2.1-5] and the
  * bare reason. No acknowledgement of ours has a reason string or user properties, so they are too
  * long in none [MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2]
