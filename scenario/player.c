@@ -212,6 +212,8 @@ static bool play_client(struct player *player, const struct line *line)
                 client_drop(client);
         else if (strcmp(verb, "open") == 0)
                 fine = client_open(player, client);
+        else if (strcmp(verb, "shut") == 0 && client->end != NULL)
+                client->end->ops->shut(client->end);
         else
                 fine = client_send(player, client, verb, words);
         if (fine && !world_run(player->world))
@@ -282,7 +284,7 @@ bool play(const char *path, unsigned shards)
         fclose(file);
         for (unsigned i = 0; i < player.count; i++)
                 client_drop(&player.clients[i]);
-        while (player.authenticator.owed > 0 &&     /* who is paused sees no end before */
+        while (player.authenticator.owed > 0 &&     /* a PUBLISH waits for its answer */
                world_advance(player.world, AUTHENTICATOR_DELAY_MS))
                 ;
         if (player.world != NULL)

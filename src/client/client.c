@@ -23,7 +23,10 @@ static void fired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
 static void read_turn(struct client *c) ON_SHARD;
+static void peer_closed(struct client *c, bool failed) ON_SHARD;
+static void read_rest(struct client *c) ON_SHARD;
 static void read_away(struct client *c) ON_SHARD;
+static void end_if_gone(struct client *c) ON_SHARD;
 static void flush(struct client *c) ON_SHARD;
 static void say_end(struct client *c) ON_SHARD;
 static void refuse_connect(struct client *c, enum reason reason, const char *why) ON_SHARD;
@@ -197,15 +200,25 @@ ON_SHARD static bool is_choked(const struct client *c)
         return c->output.bytes > c->shard->settings->output_high_bytes;
 }
 
+/* For what a client sent behind the packet that waits, when it closes. */
+static size_t rest_room(const struct client *c)
+{
+        size_t kept = buffer_len(&c->unread);
+
+        return kept < REST_BYTES_MAX ? REST_BYTES_MAX - kept : 0;
+}
+
 /* Wants what its state needs. */
 ON_SHARD static void watch(struct client *c)
 {
         unsigned wants = c->blocked ? POLL_WRITE : 0u;
 
-        if (c->state == CLIENT_CLOSED || c->transport == NULL)
+        if (c->state == CLIENT_CLOSED || c->transport == NULL || c->gone != NULL)
                 return;
         if ((!c->paused && !is_choked(c)) || c->state == CLIENT_CLOSING)
                 wants |= POLL_READ;
+        else if (rest_room(c) > 0)
+                wants |= POLL_CLOSED;
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
 }
@@ -275,7 +288,7 @@ ON_SHARD static bool is_pressed(const struct shard *shard)
         return false;
 }
 
-/* Readiness that is not wanted is an error of the descriptor: nothing more can come of it. */
+/* Readiness to read that is not wanted is an error of the descriptor. */
 static void ready(struct watch *watch, unsigned events)
 {
         struct client *c = list_entry(watch, struct client, watch);
@@ -286,12 +299,12 @@ static void ready(struct watch *watch, unsigned events)
                 c->blocked = false;
                 client_dirty(c);
         }
-        if (!(events & POLL_READ) || c->state == CLIENT_CLOSED)
+        if (!(events & (POLL_READ | POLL_CLOSED)) || c->state == CLIENT_CLOSED)
                 return;
         if (c->state == CLIENT_CLOSING)
                 read_away(c);
         else if (!(c->watch.wants & POLL_READ))
-                client_lost(c, "connection lost");
+                peer_closed(c, (events & POLL_READ) != 0);
         else if (!is_pressed(c->shard))
                 read_turn(c);   /* else it is told again next turn: the poll is level-triggered */
 }
@@ -316,6 +329,63 @@ static void read_turn(struct client *c)
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));
         } while (t->below != NULL && taken < TURN_READ_BYTES && client_reads(c));
+}
+
+/* The peer has closed its side while it was not read. That end has its place in the stream, behind
+ * all that came before it:
+ *
+ *      - Nothing is written to it any more, so one that was choked is so no longer: it is read on.
+ *      - While its packet waits for an answer, the rest is kept, and handled in order when that has
+ *        come: a DISCONNECT in it drops the will, and a PUBLISH that waits is published.
+ *      - Unless nobody needs the answer, because CONNECT, SUBSCRIBE or AUTH waits and nothing lies
+ *        behind it: then the client ends at once.
+ *      - A rest beyond REST_BYTES_MAX stays where it is until the answer has come, unless the
+ *        descriptor has failed: it would be told in every turn. */
+static void peer_closed(struct client *c, bool failed)
+{
+        c->closed = true;
+        client_dirty(c);
+        if (!c->paused)
+                return;
+        read_rest(c);
+        if (c->gone != NULL)
+                end_if_gone(c);
+        else if (failed)
+                client_lost(c, "connection lost");
+}
+
+/* When it has come to the end, the transport leaves the poll: nothing more can be told of it. */
+static void read_rest(struct client *c)
+{
+        struct transport *t   = c->transport;
+        char             *to  = c->manager->read_buffer;
+        ssize_t           got = 1;
+
+        while (got > 0 && rest_room(c) > 0) {
+                size_t room = rest_room(c);
+
+                got = t->ops->read(t, to, room < READ_BUFFER_BYTES ? room : READ_BUFFER_BYTES);
+                if (got <= 0)
+                        break;
+                metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
+                if (!buffer_append(&c->unread, str_from(to, (size_t)got))) {
+                        client_lost(c, "no memory");
+                        return;
+                }
+        }
+        if (got > 0 || got == -EAGAIN)
+                return;
+        c->gone = got == 0 ? "closed by the client" : "connection lost";
+        t->ops->detach(t, &c->watch);
+}
+
+static void end_if_gone(struct client *c)
+{
+        bool needed = c->paused && (c->request.kind == ACCESS_PUBLISH ||
+                                    buffer_len(&c->unread) > 0);
+
+        if (c->gone != NULL && !needed)
+                client_lost(c, c->gone);
 }
 
 /* Bytes behind the end are thrown away, so that no reset overtakes what was said. */
@@ -375,6 +445,14 @@ static void turn_ended(struct loop *loop, struct chore *chore)
 
 static void flush(struct client *c)
 {
+        if (c->closed)          /* nobody reads it */
+                output_drop(&c->output);
+        if (c->gone != NULL) {
+                if (c->state == CLIENT_CLOSING)
+                        client_enter(c, CLIENT_CLOSED);
+                return;
+        }
+
         bool    choked = is_choked(c);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
@@ -384,6 +462,10 @@ static void flush(struct client *c)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
         if (sent > 0 && choked) /* it takes what it is sent: it is alive, though not heard */
                 c->keepalive.last_ms = client_now_ms(c);
+        if (sent < 0 && sent != -EAGAIN && c->paused) {
+                peer_closed(c, true);
+                return;
+        }
         if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {
                 client_lost(c, c->output.failed ? "no memory" : "connection lost");
                 return;
@@ -425,4 +507,5 @@ static void proceed(struct loop *loop, struct chore *chore)
         c->pumping = false;
         if (client_reads(c))
                 protocol_proceed(c);
+        end_if_gone(c);
 }

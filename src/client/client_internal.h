@@ -71,6 +71,8 @@ struct client {
         bool                    paused;         /* reads nothing: an answer is awaited */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */
+        bool                    closed;         /* the peer's side: nothing is written to it */
+        const char             *gone;           /* all it sent is in `unread`, and why; or NULL */
         bool                    pumping;        /* the session goes on in `proceed` */
         unsigned                move_to;        /* its home; CLIENT_STAYS */
 
