@@ -230,7 +230,7 @@ static bool play_set(struct player *player, const char *word)
                 return complain(player, "set key=value before the first client", word);
         if (strncmp(word, "test.auth=", (size_t)(equals - word) + 1) == 0)
                 return authenticator_parse(&player->authenticator, str_of(equals + 1)) ||
-                       complain(player, "users, topics, exchange or late", equals + 1);
+                       complain(player, "users, topics, exchange, late or never", equals + 1);
         if (!config_set(&player->config, str_from(word, (size_t)(equals - word)),
                         str_of(equals + 1), why))
                 return complain(player, word, why);

@@ -231,7 +231,8 @@ void client_pause(struct client *c)
 
 void client_go_on(struct client *c)
 {
-        c->paused = false;
+        c->paused            = false;
+        c->keepalive.last_ms = client_now_ms(c);        /* its silence was ours */
         if (c->state >= CLIENT_CLOSING)
                 return;
         watch(c);
@@ -336,7 +337,8 @@ static void read_turn(struct client *c)
  *
  *      - Nothing is written to it any more, so one that was choked is so no longer: it is read on.
  *      - While its packet waits for an answer, the rest is kept, and handled in order when that has
- *        come: a DISCONNECT in it drops the will, and a PUBLISH that waits is published.
+ *        come, or mqtt.access_timeout: a DISCONNECT in it drops the will, and a PUBLISH that waits
+ *        is published.
  *      - Unless nobody needs the answer, because CONNECT, SUBSCRIBE or AUTH waits and nothing lies
  *        behind it: then the client ends at once.
  *      - A rest beyond REST_BYTES_MAX stays where it is until the answer has come, unless the
@@ -411,12 +413,16 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_dirty(c);
                 return;
         }
+        if (c->paused)          /* its silence is ours */
+                c->keepalive.last_ms = client_now_ms(c);
+        if (c->state < CLIENT_CONNECTED && c->paused) { /* mqtt.access_timeout is its limit now */
+                loop_timer(loop, timer, c->shard->settings->connect_timeout_ms);
+                return;
+        }
         if (c->state < CLIENT_CONNECTED) {
                 client_close(c, REASON_MAXIMUM_CONNECT_TIME, "no CONNECT in time");
                 return;
         }
-        if (c->paused)          /* its silence is ours */
-                c->keepalive.last_ms = client_now_ms(c);
 
         uint64_t left_ms = keepalive_left_ms(&c->keepalive, client_now_ms(c));
 
