@@ -18,7 +18,7 @@ static const unsigned client_next[CLIENT_STATES] = {
         [CLIENT_CLOSED] = 0,
 };
 
-static void ready(struct watch *watch, unsigned events);
+static void ready(struct watch *told, unsigned events);
 static void fired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
@@ -93,6 +93,8 @@ void client_free(struct client *c)
         mem_free((char *)(uintptr_t)c->client_id.ptr);
         mem_free((char *)(uintptr_t)c->username.ptr);
         mem_free((char *)(uintptr_t)c->auth_method.ptr);
+        if (list_linked(&c->in_held_back))
+                list_remove(&c->in_held_back);
         list_remove(&c->in_manager);
         c->manager->count--;
         c->magic = 0;
@@ -215,10 +217,10 @@ ON_SHARD static void watch(struct client *c)
 
         if (c->state == CLIENT_CLOSED || c->transport == NULL || c->gone != NULL)
                 return;
-        if ((!c->paused && !is_choked(c)) || c->state == CLIENT_CLOSING)
+        if ((!is_choked(c) && !client_unheard(c)) || c->state == CLIENT_CLOSING)
                 wants |= POLL_READ;
-        else if (rest_room(c) > 0)
-                wants |= POLL_CLOSED;
+        else if ((c->paused || is_choked(c)) && rest_room(c) > 0)
+                wants |= POLL_CLOSED;   /* who is but held back learns of it by reading, soon */
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
 }
@@ -237,6 +239,14 @@ void client_go_on(struct client *c)
                 return;
         watch(c);
         loop_at_next_turn(&c->shard->loop, &c->proceed);
+}
+
+void client_heard_again(struct client *c)
+{
+        c->keepalive.last_ms = client_now_ms(c);        /* the same */
+        if (c->gone != NULL && c->state < CLIENT_CLOSING)
+                loop_at_next_turn(&c->shard->loop, &c->proceed);
+        watch(c);
 }
 
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
@@ -279,20 +289,10 @@ void client_log(struct client *c, enum log_level level, const char *event)
         log_event(level, event, fields, ended ? 6 : 4);
 }
 
-/* A shard does not keep up with its mail: reading more would only lengthen its queue, so the
- * pressure goes back through TCP to whoever publishes. */
-ON_SHARD static bool is_pressed(const struct shard *shard)
-{
-        for (unsigned i = 0; i < shard->broker->shard_count; i++)
-                if (mailbox_bytes(&shard->broker->loops[i]->mailbox) > MAILBOX_BYTES_HIGH)
-                        return true;
-        return false;
-}
-
 /* Readiness to read that is not wanted is an error of the descriptor. */
-static void ready(struct watch *watch, unsigned events)
+static void ready(struct watch *told, unsigned events)
 {
-        struct client *c = list_entry(watch, struct client, watch);
+        struct client *c = list_entry(told, struct client, watch);
 
         on_shard(&c->shard->loop);
         assert(c->magic == CLIENT_MAGIC);
@@ -306,8 +306,10 @@ static void ready(struct watch *watch, unsigned events)
                 read_away(c);
         else if (!(c->watch.wants & POLL_READ))
                 peer_closed(c, (events & POLL_READ) != 0);
-        else if (!is_pressed(c->shard))
-                read_turn(c);   /* else it is told again next turn: the poll is level-triggered */
+        else if (client_hold_back(c))
+                watch(c);
+        else
+                read_turn(c);
 }
 
 /* A stacked transport may hold bytes that no descriptor tells of: it is read until it has none. */
@@ -342,12 +344,13 @@ static void read_turn(struct client *c)
  *      - Unless nobody needs the answer, because CONNECT, SUBSCRIBE or AUTH waits and nothing lies
  *        behind it: then the client ends at once.
  *      - A rest beyond REST_BYTES_MAX stays where it is until the answer has come, unless the
- *        descriptor has failed: it would be told in every turn. */
+ *        descriptor has failed: it would be told in every turn.
+ *      - One that is held back is treated alike until it is heard again. */
 static void peer_closed(struct client *c, bool failed)
 {
         c->closed = true;
         client_dirty(c);
-        if (!c->paused)
+        if (!client_unheard(c))
                 return;
         read_rest(c);
         if (c->gone != NULL)
@@ -383,10 +386,11 @@ static void read_rest(struct client *c)
 
 static void end_if_gone(struct client *c)
 {
-        bool needed = c->paused && (c->request.kind == ACCESS_PUBLISH ||
-                                    buffer_len(&c->unread) > 0);
+        bool answer_needed = c->request.kind == ACCESS_PUBLISH || buffer_len(&c->unread) > 0;
 
-        if (c->gone != NULL && !needed)
+        if (list_linked(&c->in_held_back) || (c->paused && answer_needed))
+                return;
+        if (c->gone != NULL)
                 client_lost(c, c->gone);
 }
 
@@ -413,9 +417,9 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_dirty(c);
                 return;
         }
-        if (c->paused)          /* its silence is ours */
+        if (client_unheard(c))  /* its silence is ours */
                 c->keepalive.last_ms = client_now_ms(c);
-        if (c->state < CLIENT_CONNECTED && c->paused) { /* mqtt.access_timeout is its limit now */
+        if (c->state < CLIENT_CONNECTED && client_unheard(c)) { /* and so is the delay */
                 loop_timer(loop, timer, c->shard->settings->connect_timeout_ms);
                 return;
         }

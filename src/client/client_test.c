@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/publish.h"
 #include "harness/authenticator.h"
 #include "harness/world.h"
 #include "mqtt/encode.h"
@@ -126,5 +127,200 @@ TEST(a_failed_connection_without_an_end_is_lost)
         end_world(a, w);
 }
 
+/* ---- a shard that does not keep up ----------------------------------------------------------- */
+
+static void weigh(struct loop *loop, struct mail *mail)
+{
+        (void)loop;
+        (void)mail;
+}
+
+static const struct mail_ops weight = { "weight", weigh, NULL };
+
+/* More mail to the last shard than may wait, until that is turned. */
+static void press(void)
+{
+        struct parcel *parcel = NULL;
+
+        EXPECT(parcel_append(&parcel, &weight, MAILBOX_BYTES_HIGH + 1, MAIL_FROM_OUTSIDE) != NULL);
+        loop_post(world->broker.loops[world->broker.shard_count - 1], parcel);
+}
+
+/* The other shard catches up, and this one looks. */
+static void unpress(void)
+{
+        EXPECT(loop_turn(world->broker.loops[world->broker.shard_count - 1], 0));
+        EXPECT(world_advance(world, HELD_BACK_MS));
+}
+
+static void say_unheard(struct transport *end, const struct publish_packet *packet)
+{
+        struct iovec from = { bytes, encode_publish(bytes, sizeof bytes, MQTT_3_1_1, packet) };
+
+        EXPECT_EQ(end->ops->write(end, &from, 1), from.iov_len);
+}
+
+/* Turns shard 0 until it would sleep; how many turns did something. */
+static unsigned turn_first(uint64_t ms)
+{
+        unsigned turns = 0;
+
+        world->now.mono_ms += ms;
+        while (loop_turn(world->broker.loops[0], 0))
+                EXPECT(++turns < 5, "it spins");
+        EXPECT(wheel_next_ms(&world->broker.loops[0]->wheel) > world->now.mono_ms);
+        return turns;
+}
+
+/* A name that is at home on shard 0. */
+static const char *name_at_home(char first)
+{
+        static char name[2][3];
+        static bool other;
+
+        other          = !other;
+        name[other][0] = first;
+        for (name[other][1] = 'a'; broker_home(&world->broker, str_of(name[other])) != 0;)
+                name[other][1]++;
+        return name[other];
+}
+
+TEST(while_a_shard_is_behind_nobody_is_read_and_no_loop_spins)
+{
+        struct publish_packet packet = { .topic = STR("x"), .payload = STR("now") };
+
+        begin(2);
+
+        struct transport *a = connect_client(name_at_home('a'), 1);
+        struct transport *b = connect_client(name_at_home('b'), 0);
+
+        subscribe(b, "#");
+        press();
+        EXPECT_EQ(turn_first(0), 0);
+        say_unheard(a, &packet);
+        EXPECT_EQ(turn_first(0), 1);            /* it is told, and held back */
+        for (unsigned i = 0; i < 30; i++)       /* longer than its keep alive */
+                EXPECT_EQ(turn_first(100), 1);  /* the timer */
+        EXPECT(!hears(b, "now"));
+        EXPECT_EQ(world->broker.shards[0]->metrics.messages_received, 0);
+
+        EXPECT(loop_turn(world->broker.loops[1], 0));
+        EXPECT(turn_first(HELD_BACK_MS) >= 2);  /* it is heard again, and read */
+        EXPECT(hears(b, "now"));
+        EXPECT(world_advance(world, 1400));
+        EXPECT(!hears(b, "gone"), "keep alive begins with the reading");
+        EXPECT(world_advance(world, 200));
+        EXPECT(hears(b, "gone"));
+        end_world(a, b);
+}
+
+TEST(a_connect_that_was_held_back_is_not_late)
+{
+        struct connect_packet packet = { .version = MQTT_5, .clean_start = true };
+
+        begin(2);
+
+        struct transport *end  = world_connect(world, 0);
+        struct iovec      from = { bytes, encode_connect(bytes, sizeof bytes, &packet) };
+
+        press();
+        EXPECT_EQ(end->ops->write(end, &from, 1), from.iov_len);
+        for (unsigned i = 0; i < 110; i++)
+                turn_first(world->settings.connect_timeout_ms / 100);
+        EXPECT(!hears(end, "\x20"));
+        unpress();
+        EXPECT(hears(end, "\x20"));
+        end_world(end, NULL);
+}
+
+TEST(one_that_is_held_back_and_choked_is_read_when_both_are_over)
+{
+        static char           much[65536];
+        struct publish_packet packet = { .topic = STR("x"), .payload = STR("now") };
+        struct publish_packet large  = { .topic = STR("b"), .payload = { much, sizeof much } };
+
+        begin(2);
+        world->settings.output_high_bytes = 4096;
+
+        struct transport *a = connect_client(name_at_home('a'), 0);
+        struct client    *c = first_client();
+        struct transport *b = connect_client(name_at_home('b'), 0);
+
+        subscribe(a, "b");
+        press();
+        say_unheard(a, &packet);
+        turn_first(0);
+        for (unsigned i = 0; i < 20; i++) {
+                role_claim(world->broker.loops[0]);
+                publish(world->broker.shards[0], message_new(&(struct message_fields){
+                                                         .topic   = large.topic,
+                                                         .payload = large.payload }));
+                role_leave();
+                turn_first(0);
+        }
+        EXPECT_EQ(c->watch.wants, POLL_WRITE | POLL_CLOSED);
+        unpress();
+        EXPECT_EQ(c->watch.wants, POLL_WRITE | POLL_CLOSED);
+        EXPECT_EQ(world->broker.shards[0]->metrics.messages_received, 0);
+        for (unsigned i = 0; i < 40; i++) {
+                a->ops->read(a, got, sizeof got);
+                EXPECT(world_run(world));
+        }
+        EXPECT_EQ(c->watch.wants, POLL_READ);
+        EXPECT_EQ(world->broker.shards[0]->metrics.messages_received, 1);
+        end_world(a, b);
+}
+
+TEST(a_failed_connection_that_is_held_back_is_handled_later)
+{
+        struct publish_packet packet = { .topic = STR("x"), .payload = STR("now") };
+
+        begin(2);
+
+        struct transport *a = connect_client(name_at_home('a'), 0);
+        struct client    *c = first_client();
+        struct transport *b = connect_client(name_at_home('b'), 0);
+
+        subscribe(b, "#");
+        press();
+        say_unheard(a, &packet);
+        turn_first(0);
+        a->ops->free(a);
+        poll_memory_set(&c->watch, c->watch.is | POLL_FAILED);
+        EXPECT_EQ(turn_first(0), 1);
+        turn_first(HELD_BACK_MS);
+        EXPECT(!hears(b, "now"));
+        unpress();
+        EXPECT(hears(b, "now") && memmem(got, sizeof got, "gone", 4) != NULL);
+        end_world(b, NULL);
+}
+
+TEST(one_that_is_held_back_may_be_sent_away)
+{
+        struct publish_packet packet = { .topic = STR("x"), .payload = STR("now") };
+
+        begin(2);
+
+        struct transport *a = connect_client(name_at_home('a'), 0);
+
+        press();
+        say_unheard(a, &packet);
+        turn_first(0);
+        role_claim(world->broker.loops[0]);
+        client_drain(world->broker.clients[0], REASON_SERVER_SHUTTING_DOWN, 1000);
+        role_leave();
+        turn_first(0);
+        EXPECT_EQ(a->ops->read(a, got, sizeof got), 0);
+        a->ops->free(a);
+        turn_first(0);
+        EXPECT(list_empty(&((struct client_manager *)world->broker.clients[0])->held_back));
+        world_free(world);
+}
+
 SUITE(client, CASE(a_failed_connection_whose_packet_waits_is_read_to_its_end),
-      CASE(a_failed_connection_without_an_end_is_lost))
+      CASE(a_failed_connection_without_an_end_is_lost),
+      CASE(while_a_shard_is_behind_nobody_is_read_and_no_loop_spins),
+      CASE(a_connect_that_was_held_back_is_not_late),
+      CASE(one_that_is_held_back_and_choked_is_read_when_both_are_over),
+      CASE(a_failed_connection_that_is_held_back_is_handled_later),
+      CASE(one_that_is_held_back_may_be_sent_away))
