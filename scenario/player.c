@@ -252,6 +252,8 @@ static bool play_client(struct player *player, const struct line *line)
                 client_drop(client);
         else if (strcmp(verb, "open") == 0)
                 fine = client_open(player, client);
+        else if (strcmp(verb, "shut") == 0 && client->end != NULL)
+                client->end->ops->shut(client->end);
         else
                 fine = client_send(player, client, verb, words);
         if (fine && !world_run(player->world))
@@ -268,7 +270,7 @@ static bool play_set(struct player *player, const char *word)
                 return complain(player, "set key=value before the first client", word);
         if (strncmp(word, "test.auth=", (size_t)(equals - word) + 1) == 0)
                 return authenticator_parse(&player->authenticator, str_of(equals + 1)) ||
-                       complain(player, "users, topics, exchange or late", equals + 1);
+                       complain(player, "users, topics, exchange, late or never", equals + 1);
         if (strncmp(word, "test.shards=", (size_t)(equals - word) + 1) == 0) {
                 player->skipped = player->shards < strtoul(equals + 1, NULL, 10);
                 return true;
@@ -326,7 +328,7 @@ bool play(const char *path, unsigned shards)
         fclose(file);
         for (unsigned i = 0; i < player.count; i++)
                 client_drop(&player.clients[i]);
-        while (player.authenticator.owed > 0 &&     /* who is paused sees no end before */
+        while (player.authenticator.owed > 0 &&     /* a PUBLISH waits for its answer */
                world_advance(player.world, AUTHENTICATOR_DELAY_MS))
                 ;
         if (player.world != NULL)

@@ -19,6 +19,7 @@ enum {
 
         TURN_PARCELS_MAX       = 1024,          /* parcels of mail handled before sockets are */
         TURN_READ_BYTES        = 65536,         /* taken from one client per turn */
+        REST_BYTES_MAX         = 262144,        /* kept of who closes behind a packet that waits */
         MAILBOX_BYTES_HIGH     = 8388608,       /* of a shard: above it nobody reads from clients */
         READ_BUFFER_BYTES      = 262144,        /* a shard's one big read buffer */
         OUTPUT_CHUNK_BYTES     = 4096,          /* pieces that output buffers are made of */

@@ -28,6 +28,8 @@ OPTION("mqtt.keepalive_backoff", PERCENT, settings.keepalive_backoff_percent, 10
        "how much of its keep alive a client may be silent")
 OPTION("mqtt.client.idle_timeout", MILLIS, settings.connect_timeout_ms, 100, 3600000, RELOAD,
        "from accepting a connection to its whole CONNECT")
+OPTION("mqtt.access_timeout", MILLIS, settings.access_timeout_ms, 100, 3600000, RELOAD,
+       "what authentication, or a check of a topic, may take; then it is denied")
 OPTION("mqtt.client.output_high", BYTES, settings.output_high_bytes, 4096, 1073741824, RELOAD,
        "output waiting above it: QoS 0 is dropped, QoS 1 and 2 wait")
 OPTION("mqtt.retain_available", SWITCH, settings.retain_available, 0, 1, RELOAD,

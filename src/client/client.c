@@ -20,12 +20,15 @@ static const unsigned client_next[CLIENT_STATES] = {
         [CLIENT_CLOSED] = 0,
 };
 
-static void ready(struct watch *watch, unsigned events);
+static void ready(struct watch *told, unsigned events);
 static void fired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
 static void read_turn(struct client *c) ON_SHARD;
+static void peer_closed(struct client *c, bool failed) ON_SHARD;
+static void read_rest(struct client *c) ON_SHARD;
 static void read_away(struct client *c) ON_SHARD;
+static void end_if_gone(struct client *c) ON_SHARD;
 static void flush(struct client *c) ON_SHARD;
 static void say_end(struct client *c) ON_SHARD;
 static void refuse_connect(struct client *c, enum reason reason, const char *why) ON_SHARD;
@@ -92,6 +95,8 @@ void client_free(struct client *c)
         mem_free((char *)(uintptr_t)c->client_id.ptr);
         mem_free((char *)(uintptr_t)c->username.ptr);
         mem_free((char *)(uintptr_t)c->auth_method.ptr);
+        if (list_linked(&c->in_held_back))
+                list_remove(&c->in_held_back);
         list_remove(&c->in_manager);
         c->manager->count--;
         c->magic = 0;
@@ -201,15 +206,25 @@ ON_SHARD static bool is_choked(const struct client *c)
         return c->output.bytes > c->shard->settings->output_high_bytes;
 }
 
+/* For what a client sent behind the packet that waits, when it closes. */
+static size_t rest_room(const struct client *c)
+{
+        size_t kept = buffer_len(&c->unread);
+
+        return kept < REST_BYTES_MAX ? REST_BYTES_MAX - kept : 0;
+}
+
 /* Wants what its state needs. */
 ON_SHARD static void watch(struct client *c)
 {
         unsigned wants = c->blocked ? POLL_WRITE : 0u;
 
-        if (c->state == CLIENT_CLOSED || c->transport == NULL)
+        if (c->state == CLIENT_CLOSED || c->transport == NULL || c->gone != NULL)
                 return;
-        if ((!c->paused && !is_choked(c)) || c->state == CLIENT_CLOSING)
+        if ((!is_choked(c) && !client_unheard(c)) || c->state == CLIENT_CLOSING)
                 wants |= POLL_READ;
+        else if ((c->paused || is_choked(c)) && rest_room(c) > 0)
+                wants |= POLL_CLOSED;   /* who is but held back learns of it by reading, soon */
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
 }
@@ -222,11 +237,20 @@ void client_pause(struct client *c)
 
 void client_go_on(struct client *c)
 {
-        c->paused = false;
+        c->paused            = false;
+        c->keepalive.last_ms = client_now_ms(c);        /* its silence was ours */
         if (c->state >= CLIENT_CLOSING)
                 return;
         watch(c);
         loop_at_next_turn(&c->shard->loop, &c->proceed);
+}
+
+void client_heard_again(struct client *c)
+{
+        c->keepalive.last_ms = client_now_ms(c);        /* the same */
+        if (c->gone != NULL && c->state < CLIENT_CLOSING)
+                loop_at_next_turn(&c->shard->loop, &c->proceed);
+        watch(c);
 }
 
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
@@ -269,20 +293,10 @@ void client_log(struct client *c, enum log_level level, const char *event)
         log_event(level, event, fields, ended ? 6 : 4);
 }
 
-/* A shard does not keep up with its mail: reading more would only lengthen its queue, so the
- * pressure goes back through TCP to whoever publishes. */
-ON_SHARD static bool is_pressed(const struct shard *shard)
+/* Readiness to read that is not wanted is an error of the descriptor. */
+static void ready(struct watch *told, unsigned events)
 {
-        for (unsigned i = 0; i < shard->broker->shard_count; i++)
-                if (mailbox_bytes(&shard->broker->loops[i]->mailbox) > MAILBOX_BYTES_HIGH)
-                        return true;
-        return false;
-}
-
-/* Readiness that is not wanted is an error of the descriptor: nothing more can come of it. */
-static void ready(struct watch *watch, unsigned events)
-{
-        struct client *c = list_entry(watch, struct client, watch);
+        struct client *c = list_entry(told, struct client, watch);
 
         on_shard(&c->shard->loop);
         assert(c->magic == CLIENT_MAGIC);
@@ -290,14 +304,16 @@ static void ready(struct watch *watch, unsigned events)
                 c->blocked = false;
                 client_dirty(c);
         }
-        if (!(events & POLL_READ) || c->state == CLIENT_CLOSED)
+        if (!(events & (POLL_READ | POLL_CLOSED)) || c->state == CLIENT_CLOSED)
                 return;
         if (c->state == CLIENT_CLOSING)
                 read_away(c);
         else if (!(c->watch.wants & POLL_READ))
-                client_lost(c, "connection lost");
-        else if (!is_pressed(c->shard))
-                read_turn(c);   /* else it is told again next turn: the poll is level-triggered */
+                peer_closed(c, (events & POLL_READ) != 0);
+        else if (client_hold_back(c))
+                watch(c);
+        else
+                read_turn(c);
 }
 
 /* A stacked transport may hold bytes that no descriptor tells of: it is read until it has none. */
@@ -320,6 +336,66 @@ static void read_turn(struct client *c)
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));
         } while (t->below != NULL && taken < TURN_READ_BYTES && client_reads(c));
+}
+
+/* The peer has closed its side while it was not read. That end has its place in the stream, behind
+ * all that came before it:
+ *
+ *      - Nothing is written to it any more, so one that was choked is so no longer: it is read on.
+ *      - While its packet waits for an answer, the rest is kept, and handled in order when that has
+ *        come, or mqtt.access_timeout: a DISCONNECT in it drops the will, and a PUBLISH that waits
+ *        is published.
+ *      - Unless nobody needs the answer, because CONNECT, SUBSCRIBE or AUTH waits and nothing lies
+ *        behind it: then the client ends at once.
+ *      - A rest beyond REST_BYTES_MAX stays where it is until the answer has come, unless the
+ *        descriptor has failed: it would be told in every turn.
+ *      - One that is held back is treated alike until it is heard again. */
+static void peer_closed(struct client *c, bool failed)
+{
+        c->closed = true;
+        client_dirty(c);
+        if (!client_unheard(c))
+                return;
+        read_rest(c);
+        if (c->gone != NULL)
+                end_if_gone(c);
+        else if (failed)
+                client_lost(c, "connection lost");
+}
+
+/* When it has come to the end, the transport leaves the poll: nothing more can be told of it. */
+static void read_rest(struct client *c)
+{
+        struct transport *t   = c->transport;
+        char             *to  = c->manager->read_buffer;
+        ssize_t           got = 1;
+
+        while (got > 0 && rest_room(c) > 0) {
+                size_t room = rest_room(c);
+
+                got = t->ops->read(t, to, room < READ_BUFFER_BYTES ? room : READ_BUFFER_BYTES);
+                if (got <= 0)
+                        break;
+                metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
+                if (!buffer_append(&c->unread, str_from(to, (size_t)got))) {
+                        client_lost(c, "no memory");
+                        return;
+                }
+        }
+        if (got > 0 || got == -EAGAIN)
+                return;
+        c->gone = got == 0 ? "closed by the client" : "connection lost";
+        t->ops->detach(t, &c->watch);
+}
+
+static void end_if_gone(struct client *c)
+{
+        bool answer_needed = c->request.kind == ACCESS_PUBLISH || buffer_len(&c->unread) > 0;
+
+        if (list_linked(&c->in_held_back) || (c->paused && answer_needed))
+                return;
+        if (c->gone != NULL)
+                client_lost(c, c->gone);
 }
 
 /* Bytes behind the end are thrown away, so that no reset overtakes what was said. */
@@ -345,12 +421,16 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_dirty(c);
                 return;
         }
+        if (client_unheard(c))  /* its silence is ours */
+                c->keepalive.last_ms = client_now_ms(c);
+        if (c->state < CLIENT_CONNECTED && client_unheard(c)) { /* and so is the delay */
+                loop_timer(loop, timer, c->shard->settings->connect_timeout_ms);
+                return;
+        }
         if (c->state < CLIENT_CONNECTED) {
                 client_close(c, REASON_MAXIMUM_CONNECT_TIME, "no CONNECT in time");
                 return;
         }
-        if (c->paused)          /* its silence is ours */
-                c->keepalive.last_ms = client_now_ms(c);
 
         uint64_t left_ms = keepalive_left_ms(&c->keepalive, client_now_ms(c));
 
@@ -379,6 +459,14 @@ static void turn_ended(struct loop *loop, struct chore *chore)
 
 static void flush(struct client *c)
 {
+        if (c->closed)          /* nobody reads it */
+                output_drop(&c->output);
+        if (c->gone != NULL) {
+                if (c->state == CLIENT_CLOSING)
+                        client_enter(c, CLIENT_CLOSED);
+                return;
+        }
+
         bool    choked = is_choked(c);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
@@ -388,6 +476,10 @@ static void flush(struct client *c)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
         if (sent > 0 && choked) /* it takes what it is sent: it is alive, though not heard */
                 c->keepalive.last_ms = client_now_ms(c);
+        if (sent < 0 && sent != -EAGAIN && c->paused) {
+                peer_closed(c, true);
+                return;
+        }
         if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {
                 client_lost(c, c->output.failed ? "no memory" : "connection lost");
                 return;
@@ -429,4 +521,5 @@ static void proceed(struct loop *loop, struct chore *chore)
         c->pumping = false;
         if (client_reads(c))
                 protocol_proceed(c);
+        end_if_gone(c);
 }

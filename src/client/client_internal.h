@@ -26,6 +26,7 @@ enum {
         CLIENT_LINGER_MS  = 1000,       /* for a DISCONNECT to arrive before the reset */
         SCRATCH_BYTES     = 262144,     /* any packet but PUBLISH that a server sends */
         REFUSALS_LOGGED   = 10,         /* a second and shard */
+        HELD_BACK_MS      = 5,          /* between two looks whether the pressure is gone */
 };
 
 struct client_manager {
@@ -33,6 +34,8 @@ struct client_manager {
         struct list        clients;
         uint32_t           count;
         bool               draining;    /* takes no new ones */
+        struct list        held_back;   /* clients that had bytes while a shard was behind */
+        struct timer       relief;      /* set while there are any */
         struct output_pool pool;
         struct log_limit   refusals;
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
@@ -53,6 +56,7 @@ struct client {
         struct client_listener *listener;
         struct transport       *transport;      /* owned; NULL once it was mailed */
         struct list             in_manager;
+        struct list             in_held_back;   /* not read: a shard does not keep up */
         struct watch            watch;
         struct output           output;
         struct buffer           unread;         /* an incomplete packet, or what waits */
@@ -71,6 +75,8 @@ struct client {
         bool                    paused;         /* reads nothing: an answer is awaited */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */
+        bool                    closed;         /* the peer's side: nothing is written to it */
+        const char             *gone;           /* all it sent is in `unread`, and why; or NULL */
         bool                    pumping;        /* the session goes on in `proceed` */
         unsigned                move_to;        /* its home; CLIENT_STAYS */
 
@@ -106,6 +112,12 @@ static inline uint64_t client_now_ms(const struct client *c)
         return c->shard->loop.now.mono_ms;
 }
 
+/* Nobody listens, so that its silence says nothing. */
+static inline bool client_unheard(const struct client *c)
+{
+        return c->paused || list_linked(&c->in_held_back);
+}
+
 /* Not behind its end, so nothing behind a CONNECT that was refused [MQTT3-3.1.4-5]
  * [MQTT5-3.1.4-6]. */
 static inline bool client_reads(const struct client *c)
@@ -134,6 +146,11 @@ void client_leave_session(struct client *c) ON_SHARD;   /* never from within a s
 void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
 void client_pause(struct client *c) ON_SHARD;
 void client_go_on(struct client *c) ON_SHARD;           /* the answer came */
+
+/* True: a shard does not keep up with its mail, and the client is not read until it does. */
+bool client_hold_back(struct client *c) ON_SHARD;
+void client_heard_again(struct client *c) ON_SHARD;     /* out of the list of those held back */
+
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
                              enum reason reason) ON_SHARD;
 

@@ -16,6 +16,7 @@ struct adopt_mail {
         uint64_t                accepted_ms;
 };
 
+static void relieve(struct loop *loop, struct timer *timer);
 static void adopt_deliver(struct loop *loop, struct mail *mail);
 static void adopt_drop(struct mail *mail);
 
@@ -41,6 +42,8 @@ struct client_manager *client_manager_new(struct shard *shard)
                 return NULL;
         }
         list_init(&m->clients);
+        list_init(&m->held_back);
+        m->relief.fire = relieve;
         output_pool_init(&m->pool);
         shard->broker->clients[shard->loop.config.id] = m;
         return m;
@@ -59,6 +62,7 @@ void client_manager_free(struct client_manager *manager)
                 client_leave_session(c);
                 client_free(c);
         }
+        loop_timer_cancel(&manager->shard->loop, &manager->relief);
         role_leave();
         assert(manager->count == 0);
         manager->shard->broker->clients[manager->shard->loop.config.id] = NULL;
@@ -98,6 +102,46 @@ void client_drain(struct client_manager *manager, enum reason reason, uint32_t g
                 c->linger_ms = grace_ms;
                 client_fail(c, reason, NULL);
         }
+}
+
+/* Reading more would only lengthen the queue of the shard that is behind, so the pressure goes back
+ * through TCP to whoever publishes. */
+ON_SHARD static bool is_pressed(const struct shard *shard)
+{
+        for (unsigned i = 0; i < shard->broker->shard_count; i++)
+                if (mailbox_bytes(&shard->broker->loops[i]->mailbox) > MAILBOX_BYTES_HIGH)
+                        return true;
+        return false;
+}
+
+/* A client that stayed ready would be told in every turn: the loop would spin instead of sleeping.
+ * So it wants nothing, and a timer looks for all of them. */
+bool client_hold_back(struct client *c)
+{
+        struct client_manager *m = c->manager;
+
+        if (!is_pressed(c->shard))
+                return false;
+        if (!list_linked(&c->in_held_back))
+                list_push_back(&m->held_back, &c->in_held_back);
+        if (!timer_is_set(&m->relief))
+                loop_timer(&c->shard->loop, &m->relief, HELD_BACK_MS);
+        return true;
+}
+
+static void relieve(struct loop *loop, struct timer *timer)
+{
+        struct client_manager *m = list_entry(timer, struct client_manager, relief);
+        struct list           *link;
+
+        on_shard(loop);
+        if (is_pressed(m->shard)) {
+                if (!list_empty(&m->held_back))
+                        loop_timer(loop, timer, HELD_BACK_MS);
+                return;
+        }
+        while ((link = list_pop(&m->held_back)) != NULL)
+                client_heard_again(list_entry(link, struct client, in_held_back));
 }
 
 void client_move(struct client *c, struct str unread)

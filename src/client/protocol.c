@@ -236,6 +236,22 @@ static void handle_again(struct client *c)
                 protocol_release(c);
 }
 
+/* The provider may be slow for thousands at once. */
+ON_SHARD static void log_late(struct client *c)
+{
+        static const char *const kinds[] = { [ACCESS_CONNECT]   = "connect",
+                                             [ACCESS_PUBLISH]   = "publish",
+                                             [ACCESS_SUBSCRIBE] = "subscribe" };
+        uint32_t                 skipped = 0;
+
+        if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
+                return;
+        LOG(WARNING, "access.timeout", F_STR("client", c->client_id), F_TEXT("address", c->ip),
+            F_TEXT("listener", c->listener->name), F_TEXT("provider", c->request.late),
+            F_TEXT("kind", kinds[c->request.kind]), F_TEXT("why", c->request.why),
+            F_U64("skipped", skipped));
+}
+
 void protocol_answered(struct access_request *request, enum access_verdict verdict)
 {
         struct client *c = list_entry(request, struct client, request);
@@ -245,6 +261,8 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         assert(c->magic == CLIENT_MAGIC);
         if (c->state >= CLIENT_CLOSING)
                 return;
+        if (request->late != NULL)
+                log_late(c);
         c->paused = false;
         if (request->kind != ACCESS_CONNECT) {
                 if (buffer_append(&c->verdicts, str_from(&byte, 1)))

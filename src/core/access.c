@@ -68,7 +68,34 @@ static enum access_verdict chain_end(struct access_request *request)
         return ACCESS_DENY;
 }
 
-static enum access_verdict ask(struct access_request *request)
+/* Denied, whatever the policy: who could not ask has no answer that lets anyone in. */
+static void timed_out(struct loop *loop, struct timer *timer)
+{
+        struct access_request *request = list_entry(timer, struct access_request, timer);
+        struct shard          *shard   = request->shard;
+
+        on_shard(loop);
+        assert(&shard->loop == loop && request->waiting);
+        request->late = shard->broker->access->links[request->at].provider->name;
+        access_cancel(request);
+        request->reason = REASON_SERVER_BUSY;
+        request->why    = "no answer from access provider in time";
+        metric_add(&shard->metrics.access_timeout, 1);
+        request->answered(request, ACCESS_DENY);
+}
+
+/* One limit for all the providers of a question. */
+ON_SHARD static void wait_for_answer(struct access_request *request)
+{
+        request->waiting = true;
+        if (timer_is_set(&request->timer))
+                return;
+        request->timer.fire = timed_out;
+        loop_timer(&request->shard->loop, &request->timer,
+                   request->shard->settings->access_timeout_ms);
+}
+
+ON_SHARD static enum access_verdict ask(struct access_request *request)
 {
         const struct access *access = request->shard->broker->access;
 
@@ -83,18 +110,19 @@ static enum access_verdict ask(struct access_request *request)
 
                 enum access_verdict verdict = provider->check(link->context, request);
 
-                if (verdict != ACCESS_IGNORE) {
-                        request->waiting = verdict == ACCESS_LATER;
+                if (verdict == ACCESS_LATER)
+                        wait_for_answer(request);
+                if (verdict != ACCESS_IGNORE)
                         return verdict;
-                }
         }
         return chain_end(request);
 }
 
 enum access_verdict access_check(struct access_request *request)
 {
+        assert(!request->waiting);
         request->at      = 0;
-        request->waiting = false;
+        request->late    = NULL;
         request->reason  = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
                                                            : REASON_NOT_AUTHORIZED;
         return ask(request);
@@ -103,6 +131,7 @@ enum access_verdict access_check(struct access_request *request)
 enum access_verdict access_continue(struct access_request *request)
 {
         assert(!request->waiting);
+        request->late = NULL;
         return ask(request);
 }
 
@@ -114,8 +143,10 @@ void access_answer(struct access_request *request, enum access_verdict verdict)
                 request->at++;
                 verdict = ask(request);
         }
-        if (verdict != ACCESS_LATER)
-                request->answered(request, verdict);
+        if (verdict == ACCESS_LATER)
+                return;
+        loop_timer_cancel(&request->shard->loop, &request->timer);
+        request->answered(request, verdict);
 }
 
 void access_cancel(struct access_request *request)
@@ -126,6 +157,7 @@ void access_cancel(struct access_request *request)
         const struct link *link = &request->shard->broker->access->links[request->at];
 
         request->waiting = false;
+        loop_timer_cancel(&request->shard->loop, &request->timer);
         if (link->provider->cancel != NULL)
                 link->provider->cancel(link->context, request);
 }

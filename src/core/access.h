@@ -1,6 +1,7 @@
 /* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers
  * allow, deny or ignore, or says that it will answer later; the first that does not ignore
- * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic. */
+ * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic. A
+ * question that is not answered within mqtt.access_timeout is denied. */
 #ifndef LINNET_CORE_ACCESS_H
 #define LINNET_CORE_ACCESS_H
 
@@ -10,6 +11,7 @@
 #include "base/str.h"
 #include "mqtt/reason.h"
 #include "rt/role.h"
+#include "rt/wheel.h"
 
 struct access;
 struct access_request;
@@ -31,7 +33,8 @@ struct access_provider {
 
         enum access_verdict (*check)(void *context, struct access_request *request);
 
-        /* The client is gone while the provider owed an answer; NULL when it never says later. */
+        /* The provider owes an answer, and the client is gone or has waited for too long. NULL when
+         * it never says later. */
         void (*cancel)(void *context, struct access_request *request);
 };
 
@@ -53,10 +56,12 @@ struct access_request {
         const char            *why;                     /* words for the log; static storage */
         struct str             data_out;                /* the provider's, until its next call */
         bool                   superuser;
+        const char            *late;                    /* who has not answered in time; or NULL */
 
         void (*answered)(struct access_request *request, enum access_verdict verdict);
         unsigned               at;                      /* the provider whose turn it is */
         bool                   waiting;
+        struct timer           timer;                   /* set while it waits */
         void                  *provider_data;           /* the provider's while it owes an answer */
 };
 
@@ -68,7 +73,8 @@ void           access_free(struct access *access);
 bool access_add(struct access *access, const struct access_provider *provider, void *context);
 bool access_has_method(const struct access *access, struct str method);
 
-/* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict. */
+/* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict, after
+ * mqtt.access_timeout at the latest. */
 enum access_verdict access_check(struct access_request *request) ON_SHARD;
 
 /* An AUTH packet with the next data came: asks the same provider again. */

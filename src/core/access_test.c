@@ -3,9 +3,16 @@
 #include "core/shard.h"
 #include "unit.h"
 
-static struct broker   broker;
-static struct settings settings;
-static struct shard    shard = { .broker = &broker, .settings = &settings };
+static struct broker     broker;
+static struct settings   settings;
+static struct clock_time now;
+static struct shard      shard;
+
+static struct clock_time test_clock(void *context)
+{
+        (void)context;
+        return now;
+}
 
 /* A provider that says what its row wants. */
 struct voice {
@@ -41,6 +48,12 @@ static void answered(struct access_request *request, enum access_verdict verdict
 
 static void begin(struct voice *first, struct voice *second)
 {
+        shard           = (struct shard){ .broker = &broker, .settings = &settings };
+        broker.loops[0] = &shard.loop;
+        loop_init(&shard.loop, &(struct loop_config){ .count = 1,
+                                                      .peers = broker.loops,
+                                                      .poll  = poll_memory_new(),
+                                                      .clock = test_clock });
         role_claim(&shard.loop);
         settings_init(&settings);
         broker.access = access_new();
@@ -52,8 +65,18 @@ static void begin(struct voice *first, struct voice *second)
 
 static void end(void)
 {
+        EXPECT_EQ(shard.loop.wheel.count, 0);
         access_free(broker.access);
         role_leave();
+        loop_deinit(&shard.loop);
+}
+
+static void wait_ms(uint64_t ms)
+{
+        role_leave();
+        now.mono_ms += ms;
+        loop_turn(&shard.loop, 0);
+        role_claim(&shard.loop);
 }
 
 static struct access_request question(enum access_kind kind)
@@ -117,5 +140,55 @@ TEST(who_owes_an_answer_is_told_of_the_end)
         end();
 }
 
+TEST(a_question_has_one_limit_for_all_it_waits_for)
+{
+        struct voice          first   = { .verdict = ACCESS_LATER };
+        struct voice          second  = { .verdict = ACCESS_LATER };
+        struct access_request request = question(ACCESS_CONNECT);
+
+        begin(&first, &second);
+        settings.access_timeout_ms = 1000;
+        EXPECT_EQ(access_check(&request), ACCESS_LATER);
+        wait_ms(900);
+        access_answer(&request, ACCESS_IGNORE);
+        wait_ms(99);
+        EXPECT_EQ(told, ACCESS_LATER);
+        EXPECT_EQ(second.cancelled, 0);
+        wait_ms(1);
+        EXPECT_EQ(told, ACCESS_DENY);
+        EXPECT_EQ(first.cancelled, 0);
+        EXPECT_EQ(second.cancelled, 1);
+        EXPECT_EQ(request.reason, REASON_SERVER_BUSY);
+        EXPECT(request.why != NULL && request.late != NULL);
+        EXPECT_EQ(shard.metrics.access_timeout, 1);
+
+        first.verdict = ACCESS_ALLOW;
+        EXPECT_EQ(access_check(&request), ACCESS_ALLOW);
+        EXPECT(request.late == NULL);
+        end();
+}
+
+TEST(an_answer_in_time_ends_the_limit)
+{
+        struct voice          first   = { .verdict = ACCESS_LATER };
+        struct voice          second  = { .verdict = ACCESS_DENY };
+        struct access_request request = question(ACCESS_PUBLISH);
+
+        begin(&first, &second);
+        EXPECT_EQ(access_check(&request), ACCESS_LATER);
+        access_answer(&request, ACCESS_ALLOW);
+        EXPECT_EQ(told, ACCESS_ALLOW);
+        wait_ms(settings.access_timeout_ms);
+        EXPECT_EQ(told, ACCESS_ALLOW);
+
+        EXPECT_EQ(access_check(&request), ACCESS_LATER);
+        wait_ms(settings.access_timeout_ms - 1);        /* the next question has its own limit */
+        EXPECT_EQ(shard.metrics.access_timeout, 0);
+        access_cancel(&request);
+        end();
+}
+
 SUITE(access, CASE(the_first_that_does_not_ignore_decides),
-      CASE(an_answer_goes_on_along_the_chain), CASE(who_owes_an_answer_is_told_of_the_end))
+      CASE(an_answer_goes_on_along_the_chain), CASE(who_owes_an_answer_is_told_of_the_end),
+      CASE(a_question_has_one_limit_for_all_it_waits_for),
+      CASE(an_answer_in_time_ends_the_limit))

@@ -57,6 +57,8 @@ METRIC(messages_delayed,         "messages/delayed",         "messages published
 METRIC(clients_connected,        "clients/connected",        "connections that became clients")
 METRIC(clients_disconnected,     "clients/disconnected",     "clients that went")
 METRIC(clients_refused,          "clients/refused",          "CONNECTs that were refused")
+METRIC(access_timeout,           "access/timeout",
+       "questions that no access provider answered in time")
 METRIC(sessions_created,         "sessions/created",         "sessions that began")
 METRIC(sessions_resumed,         "sessions/resumed",         "sessions that a client came back to")
 METRIC(sessions_takenover,       "sessions/takenover",

@@ -14,6 +14,7 @@ void settings_init(struct settings *settings)
         settings->server_keepalive_s        = 0;
         settings->keepalive_backoff_percent = 150;
         settings->connect_timeout_ms        = 10000;
+        settings->access_timeout_ms         = 10000;
         settings->output_high_bytes         = 1048576;
         settings->retain_available          = true;
         settings->wildcard_available        = true;

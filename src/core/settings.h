@@ -25,6 +25,7 @@ struct settings {
         uint32_t server_keepalive_s;            /* 0: the client's own */
         uint32_t keepalive_backoff_percent;     /* of the keep alive: 150 */
         uint32_t connect_timeout_ms;            /* from accept to a whole CONNECT */
+        uint32_t access_timeout_ms;             /* for an answer of the access chain */
         uint32_t output_high_bytes;             /* above it QoS 0 is dropped, QoS 1/2 wait */
         bool     retain_available;
         bool     wildcard_available;

@@ -32,9 +32,11 @@ static size_t room(const struct end *end)
 static unsigned readiness(const struct end *end)
 {
         bool gone = end->other == NULL;
+        bool over = gone || end->other->shut;
 
-        return (gone || end->other->shut || buffer_len(&end->unread) > 0 ? POLL_READ : 0u) |
-               (gone || end->shut || room(end) > 0 ? POLL_WRITE : 0u);
+        return (over || buffer_len(&end->unread) > 0 ? POLL_READ : 0u) |
+               (gone || end->shut || room(end) > 0 ? POLL_WRITE : 0u) |
+               (over ? POLL_CLOSED : 0u);
 }
 
 static void update(struct end *end)

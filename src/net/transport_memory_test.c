@@ -126,6 +126,32 @@ TEST(watches_are_told_what_is_possible)
         poll_free(polls[1]);
 }
 
+TEST(a_watch_that_does_not_read_is_told_of_the_end)
+{
+        for (unsigned freed = 0; freed < 2; freed++) {
+                struct transport *ends[2];
+                struct poll      *poll  = poll_memory_new();
+                struct watch      watch = { .ready = on_ready };
+
+                EXPECT(memory_transport_pair(4, ends));
+                EXPECT(ends[1]->ops->attach(ends[1], poll, &watch, POLL_CLOSED));
+                EXPECT_EQ(put(ends[0], "last"), 4);
+                EXPECT_EQ(turn(poll), 0);
+                if (freed)
+                        ends[0]->ops->free(ends[0]);
+                else
+                        ends[0]->ops->shut(ends[0]);
+                EXPECT_EQ(turn(poll), POLL_CLOSED);
+                EXPECT_EQ(get(ends[1], 8), 4);
+                EXPECT_EQ(turn(poll), POLL_CLOSED);     /* what was unread does not matter */
+                ends[1]->ops->detach(ends[1], &watch);
+                ends[1]->ops->free(ends[1]);
+                if (!freed)
+                        ends[0]->ops->free(ends[0]);
+                poll_free(poll);
+        }
+}
+
 TEST(an_end_may_change_its_poll)
 {
         struct transport *ends[2];
@@ -172,5 +198,6 @@ TEST(without_memory_nothing_is_made_or_written)
 
 SUITE(transport_memory, CASE(bytes_cross_in_order_up_to_the_capacity),
       CASE(a_freed_end_is_the_end_for_the_other), CASE(a_shut_end_still_reads),
-      CASE(watches_are_told_what_is_possible), CASE(an_end_may_change_its_poll),
+      CASE(watches_are_told_what_is_possible),
+      CASE(a_watch_that_does_not_read_is_told_of_the_end), CASE(an_end_may_change_its_poll),
       CASE(without_memory_nothing_is_made_or_written))

@@ -15,7 +15,7 @@ void poll_free(struct poll *poll)
 bool poll_add(struct poll *poll, struct watch *watch, unsigned wants)
 {
         assert(watch->poll == NULL && watch->ready != NULL);
-        assert((wants & ~(unsigned)(POLL_READ | POLL_WRITE)) == 0);
+        assert((wants & ~(unsigned)POLL_WANTED) == 0);
         watch->wants = wants;
         if (!poll->ops->add(poll, watch))
                 return false;
@@ -27,7 +27,7 @@ bool poll_add(struct poll *poll, struct watch *watch, unsigned wants)
 void poll_change(struct watch *watch, unsigned wants)
 {
         assert(watch->poll != NULL);
-        assert((wants & ~(unsigned)(POLL_READ | POLL_WRITE)) == 0);
+        assert((wants & ~(unsigned)POLL_WANTED) == 0);
         if (watch->wants == wants)
                 return;
         watch->wants = wants;

@@ -16,6 +16,7 @@ enum poll_events {
         POLL_READ   = 1,
         POLL_WRITE  = 2,
         POLL_FAILED = 4,        /* told as POLL_READ and POLL_WRITE, whatever is wanted */
+        POLL_CLOSED = 8,        /* the peer has closed its side; what it sent may be unread */
 };
 
 struct watch;
@@ -24,7 +25,7 @@ typedef void watch_ready(struct watch *watch, unsigned events);
 /* Embedded by its owner, zeroed before poll_add(). */
 struct watch {
         int          fd;                /* -1 in the memory poll */
-        unsigned     wants;             /* POLL_READ | POLL_WRITE */
+        unsigned     wants;             /* POLL_READ | POLL_WRITE | POLL_CLOSED */
         unsigned     is;                /* what it is ready for, wanted or not */
         watch_ready *ready;             /* may change and remove any watch, and free its own */
         struct poll *poll;              /* set while added */
@@ -38,7 +39,8 @@ struct poll *poll_memory_new(void);
 void         poll_free(struct poll *poll);      /* when all watches are removed; NULL is nothing */
 
 /* Errors of the descriptor (EPOLLERR, EPOLLHUP) are told as POLL_READ and POLL_WRITE, whatever is
- * wanted: the read or write that follows says what it was. False with errno; nothing was added. */
+ * wanted: the read or write that follows says what it was. POLL_CLOSED is for who does not read;
+ * who does learns of the end by reading 0. False with errno; nothing was added. */
 bool poll_add(struct poll *poll, struct watch *watch, unsigned wants);
 void poll_change(struct watch *watch, unsigned wants);
 void poll_remove(struct watch *watch);  /* before the fd is closed; nothing when not added */

@@ -84,6 +84,8 @@ static int epoll_set(struct poll *poll, struct watch *watch, int operation)
                 event.events |= EPOLLIN;
         if (watch->wants & POLL_WRITE)
                 event.events |= EPOLLOUT;
+        if (watch->wants & POLL_CLOSED)
+                event.events |= EPOLLRDHUP;
         return epoll_ctl(epoll_of(poll)->fd, operation, watch->fd, &event);
 }
 
@@ -123,6 +125,7 @@ static void epoll_collect(struct poll *poll, int wait_ms)
                 assert(watch->poll == poll);
                 watch->is = (events & EPOLLIN ? POLL_READ : 0u) |
                             (events & EPOLLOUT ? POLL_WRITE : 0u) |
+                            (events & EPOLLRDHUP ? POLL_CLOSED : 0u) |
                             (events & (EPOLLERR | EPOLLHUP) ? POLL_FAILED : 0u);
                 /* Noted in a list rather than told from the array, so that removing it takes it
                  * out. */

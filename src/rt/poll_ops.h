@@ -38,6 +38,8 @@ struct poll {
         unsigned               count;   /* of watches */
 };
 
+enum { POLL_WANTED = POLL_READ | POLL_WRITE | POLL_CLOSED };     /* what a watch may want */
+
 /* What of the watch's readiness is to be told. */
 static inline unsigned watch_events(const struct watch *watch)
 {

@@ -12,7 +12,7 @@
 
 enum { PAIRS_MAX = 600 };
 
-/* A watch that writes down what it is told: its letter, and R, W or B (both). */
+/* A watch that writes down what it is told: its letter, and R, W, B (both) or C. */
 struct probe {
         struct watch watch;
         char         letter;
@@ -28,9 +28,9 @@ static void on_ready(struct watch *watch, unsigned events)
 {
         struct probe *probe = list_entry(watch, struct probe, watch);
 
-        EXPECT(events > 0 && events <= 3);
+        EXPECT(events > 0 && events <= POLL_CLOSED);
         told[told_len++] = probe->letter;
-        told[told_len++] = " RWB"[events];
+        told[told_len++] = " RWB----C"[events];
         told[told_len]   = 0;
         if (probe->then != NULL)
                 probe->then(probe);
@@ -111,6 +111,14 @@ static void make_writable(struct probe *probe)
                 poll_memory_set(&probe->watch, probe->watch.is | POLL_WRITE);
 }
 
+static void close_peer(struct probe *probe)
+{
+        if (probe->watch.fd < 0)
+                poll_memory_set(&probe->watch, probe->watch.is | POLL_READ | POLL_CLOSED);
+        else
+                EXPECT_EQ(shutdown(probe->peer_fd, SHUT_WR), 0);
+}
+
 static void remove_other(struct probe *probe)
 {
         poll_remove(&probe->other->watch);
@@ -180,6 +188,29 @@ static void level_body(struct poll *poll, struct probe *a, struct probe *b)
 TEST(a_watch_is_told_as_long_as_it_is_ready_and_wants_it)
 {
         with_each_poll(level_body);
+}
+
+static void closed_body(struct poll *poll, struct probe *a, struct probe *b)
+{
+        make_readable(b);
+        poll_change(&a->watch, POLL_CLOSED);
+        poll_change(&b->watch, POLL_CLOSED);
+        EXPECT_TOLD(poll, "");
+        close_peer(a);
+        EXPECT_TOLD(poll, "aC");
+        EXPECT_TOLD(poll, "aC");
+        close_peer(b);                  /* with something unread */
+        poll_change(&a->watch, 0);
+        EXPECT_TOLD(poll, "bC");
+        poll_change(&b->watch, POLL_READ);
+        EXPECT_TOLD(poll, "bR");
+        probe_free(a);
+        probe_free(b);
+}
+
+TEST(who_does_not_read_is_told_that_the_peer_has_closed)
+{
+        with_each_poll(closed_body);
 }
 
 static void removed_body(struct poll *poll, struct probe *a, struct probe *b)
@@ -433,6 +464,7 @@ TEST(without_memory_there_is_no_poll)
 
 SUITE(poll,
       CASE(a_watch_is_told_as_long_as_it_is_ready_and_wants_it),
+      CASE(who_does_not_read_is_told_that_the_peer_has_closed),
       CASE(what_another_callback_removes_is_not_told),
       CASE(a_callback_may_free_its_own_watch),
       CASE(what_mail_changes_between_the_halves_of_a_wait_counts),

@@ -26,6 +26,7 @@ static void pay(struct loop *loop, struct timer *timer)
         access_answer(request, verdict);
 }
 
+/* ACCESS_LATER is the answer that never comes. */
 static enum access_verdict put_off(struct authenticator *authenticator,
                                    struct access_request *request, enum access_verdict verdict)
 {
@@ -39,7 +40,8 @@ static enum access_verdict put_off(struct authenticator *authenticator,
         debt->verdict          = verdict;
         request->provider_data = debt;
         authenticator->owed++;
-        loop_timer(&request->shard->loop, &debt->timer, AUTHENTICATOR_DELAY_MS);
+        if (verdict != ACCESS_LATER)
+                loop_timer(&request->shard->loop, &debt->timer, AUTHENTICATOR_DELAY_MS);
         return ACCESS_LATER;
 }
 
@@ -58,6 +60,8 @@ static void cancel(void *context, struct access_request *request)
 static enum access_verdict perhaps_late(struct authenticator *authenticator,
                                         struct access_request *request, enum access_verdict verdict)
 {
+        if (authenticator->parts & AUTHENTICATOR_NEVER)
+                return put_off(authenticator, request, ACCESS_LATER);
         if (authenticator->parts & AUTHENTICATOR_LATE)
                 return put_off(authenticator, request, verdict);
         return verdict;
@@ -92,6 +96,8 @@ static enum access_verdict check_topic(void *context, struct access_request *req
                 return put_off(context, request, ACCESS_ALLOW);
         if (str_starts(request->topic, STR("later-no/")))
                 return put_off(context, request, ACCESS_DENY);
+        if (str_starts(request->topic, STR("never/")))
+                return put_off(context, request, ACCESS_LATER);
         return ACCESS_IGNORE;
 }
 
@@ -115,15 +121,16 @@ static enum access_verdict check_exchange(void *context, struct access_request *
 
 bool authenticator_parse(struct authenticator *authenticator, struct str words)
 {
-        static const char *const names[] = { "users", "topics", "exchange", "late" };
+        static const char *const names[] = { "users", "topics", "exchange", "late", "never" };
+        const unsigned           count   = sizeof names / sizeof names[0];
         struct str               word;
 
         while (str_cut(&words, ',', &word)) {
                 unsigned i = 0;
 
-                while (i < 4 && !str_eq(word, str_of(names[i])))
+                while (i < count && !str_eq(word, str_of(names[i])))
                         i++;
-                if (i == 4)
+                if (i == count)
                         return false;
                 authenticator->parts |= 1u << i;
         }

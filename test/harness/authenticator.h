@@ -9,9 +9,10 @@ enum { AUTHENTICATOR_DELAY_MS = 500 };
 
 enum authenticator_part {
         AUTHENTICATOR_USERS    = 1,     /* alice/secret, bob/builder; all others are denied */
-        AUTHENTICATOR_TOPICS   = 2,     /* forbidden/ denied, slow/ and later-no/ put off */
+        AUTHENTICATOR_TOPICS   = 2,     /* forbidden/ no; slow/, later-no/, never/ put off */
         AUTHENTICATOR_EXCHANGE = 4,     /* TEST-CHALLENGE: hello, what is 6 times 7, 42, welcome */
         AUTHENTICATOR_LATE     = 8,     /* users and exchange are put off too */
+        AUTHENTICATOR_NEVER    = 16,    /* users and exchange are put off for good */
 };
 
 struct authenticator {
@@ -19,7 +20,7 @@ struct authenticator {
         unsigned owed;          /* answers; of all shards, which one thread turns */
 };
 
-/* "users", "topics", "exchange", "late", joined by commas; false when it is another word. */
+/* "users", "topics", "exchange", "late", "never", joined by commas; false for another word. */
 bool authenticator_parse(struct authenticator *authenticator, struct str words);
 
 /* Before the shards start; the authenticator must outlive the broker. False without memory. */
