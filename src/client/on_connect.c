@@ -208,7 +208,6 @@ static void welcome(struct client *c, const struct connect_packet *p)
         }
         connack.session_present = present && !p->clean_start;   /* [MQTT-3.2.2-2] */
         connack_properties(c, p, &connack.properties);
-        session->clean    = p->version != MQTT_5 && p->clean_start;
         session->expiry_s = c->session_expiry_s;
         client_enter(c, CLIENT_CONNECTED);
         c->was_connected = true;

@@ -44,7 +44,6 @@ struct session {
         struct message     *will;               /* NULL: none */
         struct timer        will_timer;         /* the will delay */
         uint32_t            will_delay_s;
-        bool                clean;              /* v3 clean session: dies with its client */
         bool                resumed;            /* the peer got what was in flight: live */
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */
