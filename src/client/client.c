@@ -375,14 +375,14 @@ static void turn_ended(struct loop *loop, struct chore *chore)
 
 static void flush(struct client *c)
 {
-        bool    choked = is_choked(c);
+        bool    unread = !(c->watch.wants & POLL_READ);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
         ssize_t sent   = c->blocked ? 0 : output_flush(&c->output, c->transport);
 
         if (sent > 0)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
-        if (sent > 0 && choked) /* it takes what it is sent: it is alive, though not heard */
+        if (sent > 0 && unread) /* it takes what it is sent: it is alive, though not heard */
                 c->keepalive.last_ms = client_now_ms(c);
         if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {
                 client_lost(c, c->output.failed ? "no memory" : "connection lost");
