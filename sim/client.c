@@ -1,43 +1,28 @@
+/* What a client does: each function writes one packet, or hangs up. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "mqtt/decode.h"
 #include "mqtt/encode.h"
 #include "sim.h"
 
-enum { PACKET_BYTES = 1024 };
+enum { EXPIRY_S_MAX = 12, WILL_DELAY_S_MAX = 8, KEEP_ALIVE_S_MAX = 4 };
 
-void client_cut(struct sim_client *client)
+void client_cut(struct sim *sim, struct sim_client *client)
 {
         if (client->end != NULL)
-                client->end->ops->free(client->end);
-        client->end       = NULL;
-        client->closed    = false;
-        client->ack_count = 0;
+                check_ending(sim, client, ENDING_CUT);
+        wire_reset(client);
+        if (client->old != NULL)
+                client->old->ops->free(client->old);
+        client->old        = NULL;
+        client->connacked  = false;
+        client->resending  = false;
+        client->ack_count  = 0;
+        client->open_count = 0;
+        client->pings      = 0;
         for (unsigned f = 0; f < FILTERS; f++)
                 client->record.filters[f].asked_id = 0;
-        buffer_deinit(&client->unread);
-}
-
-/* In pieces, the broker sometimes turning between them. */
-static bool client_write(struct sim *sim, struct sim_client *client, const char *bytes, size_t size)
-{
-        bool split = random_below(&sim->random, 4) == 0;
-
-        while (size > 0) {
-                size_t       count = split ? 1 + random_below(&sim->random, (uint32_t)size) : size;
-                struct iovec part  = { (void *)(uintptr_t)bytes, count };
-                ssize_t      done  = client->end->ops->write(client->end, &part, 1);
-
-                if (done <= 0)
-                        return sim_fail(sim, "%s: the broker closed, or took nothing",
-                                        client->name);
-                bytes += done;
-                size -= (size_t)done;
-                if (random_below(&sim->random, 2) == 0 && !sim_run(sim))
-                        return false;
-        }
-        return true;
 }
 
 static uint16_t next_id(struct sim_client *client)
@@ -53,18 +38,21 @@ static bool send_ack(struct sim *sim, struct sim_client *client, enum packet_typ
 
         if (type == PACKET_PUBACK)
                 client->record.held[id] = 0;
-        return client_write(sim, client, bytes,
-                            encode_ack(bytes, sizeof bytes, client->version, type, &ack));
+        if (type == PACKET_PUBACK || type == PACKET_PUBCOMP)
+                check_closed_id(client, id);
+        return wire_write(sim, client, bytes,
+                          encode_ack(bytes, sizeof bytes, client->version, type, &ack));
 }
 
 static bool send_publish(struct sim *sim, struct sim_client *client, const struct outgoing *out,
                          bool dup, bool half)
 {
         struct message_sent  *sent = &sim->messages[out->message];
-        char                       bytes[PACKET_BYTES], payload[64];
-        struct publish_packet      publish = {
+        char                  bytes[PACKET_BYTES], payload[64];
+        struct publish_packet publish = {
                 .dup       = dup,
                 .qos       = sent->qos,
+                .retain    = sent->retain,
                 .packet_id = out->id,
                 .topic     = str_of(sim_topics[sent->topic]),
         };
@@ -73,25 +61,38 @@ static bool send_publish(struct sim *sim, struct sim_client *client, const struc
         sent->resent |= dup;
         snprintf(payload, sizeof payload, "%u %u %u %u", sent->publisher, sent->seq, sent->qos,
                  out->message);
-        publish.payload = str_of(payload);
+        publish.payload = str_of(sent->clears ? "" : payload);
+        if (sent->expiry_s != FOREVER_S) {
+                property_set(&publish.properties, PROPERTY_MESSAGE_EXPIRY);
+                publish.properties.message_expiry_s = sent->expiry_s;
+        }
         size = encode_publish(bytes, sizeof bytes, client->version, &publish);
-        return client_write(sim, client, bytes, half ? size / 2 : size);
+        return wire_write(sim, client, bytes, half ? size / 2 : size);
 }
 
 bool client_publish(struct sim *sim, struct sim_client *client, bool half)
 {
-        struct outgoing      out = { .message = sim->message_count };
-        struct message_sent *sent;
+        struct outgoing      out  = { .message = sim->message_count };
+        struct message_sent *sent = &sim->messages[sim->message_count];
 
         if (sim->message_count == MESSAGES_MAX || client->out_count == OUT_MAX)
                 return true;
-        sent  = &sim->messages[sim->message_count++];
+        sim->message_count++;
         *sent = (struct message_sent){
-                .publisher = client->index,
-                .seq       = ++client->seq,
-                .topic     = random_below(&sim->random, TOPICS),
-                .qos       = (uint8_t)random_below(&sim->random, 3),
+                .publisher    = client->index,
+                .seq          = ++client->seq,
+                .topic        = random_below(&sim->random, TOPICS),
+                .qos          = (uint8_t)random_below(&sim->random, 3),
+                .retain       = sim_chance(sim, sim->mix.retain_percent),
+                .start_settle = sim->settles,
+                .start_ms     = sim_now(sim),
+                .expiry_s     = FOREVER_S,
+                .latest_ms    = NEVER,
+                .link         = client->link,
         };
+        sent->clears = sent->retain && sim_chance(sim, 25);
+        if (client->version == MQTT_5 && sim_chance(sim, sim->mix.expiring_percent))
+                sent->expiry_s = 1 + random_below(&sim->random, EXPIRY_S_MAX);
         check_published(sim, out.message);
         if (sent->qos > 0) {
                 out.id                           = next_id(client);
@@ -100,42 +101,79 @@ bool client_publish(struct sim *sim, struct sim_client *client, bool half)
         return send_publish(sim, client, &out, false, half);
 }
 
-bool client_subscribe(struct sim *sim, struct sim_client *client, bool away)
+static bool send_subscribe(struct sim *sim, struct sim_client *client, const char *filter,
+                           uint16_t id, uint8_t qos)
 {
-        char                  bytes[PACKET_BYTES];
-        unsigned              filter = random_below(&sim->random, FILTERS);
-        struct subscribed    *state  = &client->record.filters[filter];
-        struct str            name   = str_of(sim_filters[filter]);
-        struct subscribe_item item   = { .filter = name,
-                                         .qos = (uint8_t)random_below(&sim->random, 3) };
-        uint16_t              id     = next_id(client);
-        size_t                size;
+        char                           bytes[PACKET_BYTES];
+        const struct subscribe_item    item    = { .filter = str_of(filter), .qos = qos };
+        const struct subscribe_request request = { .packet_id = id, .count = 1, .items = &item };
 
-        if (away || item.qos == 0)
-                check_forget(sim, client, filter);
-        state->asked_id = away ? 0 : id;
-        state->asked    = item.qos;
-        if (away)
-                size = encode_unsubscribe(bytes, sizeof bytes, client->version,
-                                          &(struct unsubscribe_request){
-                                                  .packet_id = id, .count = 1, .filters = &name });
-        else
-                size = encode_subscribe(bytes, sizeof bytes, client->version,
-                                        &(struct subscribe_request){
-                                                .packet_id = id, .count = 1, .items = &item });
-        return client_write(sim, client, bytes, size);
+        return wire_write(sim, client, bytes,
+                          encode_subscribe(bytes, sizeof bytes, client->version, &request));
 }
 
-bool client_disconnect(struct sim *sim, struct sim_client *client)
+bool client_subscribe_to(struct sim *sim, struct sim_client *client, const char *filter,
+                         uint8_t qos)
+{
+        return send_subscribe(sim, client, filter, next_id(client), qos);
+}
+
+bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filter, bool away)
+{
+        char               bytes[PACKET_BYTES];
+        struct subscribed *state = &client->record.filters[filter];
+        struct str         name  = str_of(sim_filters[filter]);
+        uint8_t            qos   = (uint8_t)random_below(&sim->random, 3);
+        uint16_t           id    = next_id(client);
+
+        if (away || qos == 0)
+                check_forget(sim, client, filter);
+        state->asked_id = away ? 0 : id;
+        state->asked    = qos;
+        if (!away)
+                return send_subscribe(sim, client, sim_filters[filter], id, qos);
+
+        const struct unsubscribe_request request = { .packet_id = id,
+                                                     .count     = 1,
+                                                     .filters   = &name };
+
+        return wire_write(sim, client, bytes,
+                          encode_unsubscribe(bytes, sizeof bytes, client->version, &request));
+}
+
+bool client_ping(struct sim *sim, struct sim_client *client)
+{
+        char bytes[PACKET_BYTES];
+
+        client->pings++;
+        return wire_write(sim, client, bytes, encode_empty(bytes, sizeof bytes, PACKET_PINGREQ));
+}
+
+/* In one piece and with no turn in between, so that either the broker had closed before, or it
+ * ended the connection for this. `ends` has the session end with it, as v5 can say. */
+bool client_disconnect(struct sim *sim, struct sim_client *client, enum reason reason, bool ends)
 {
         char                     bytes[PACKET_BYTES];
-        struct disconnect_packet packet = { .reason = REASON_SUCCESS };
-        bool                     fine;
+        struct disconnect_packet packet = { .reason = reason };
+        size_t                   size;
+        struct iovec             whole;
 
-        fine = client_write(sim, client, bytes,
-                            encode_disconnect(bytes, sizeof bytes, client->version, &packet));
-        client_cut(client);
-        return fine;
+        if (!wire_arrive(sim, client))
+                return false;
+        if (!client->closed) {
+                if (ends && client->version == MQTT_5) {
+                        property_set(&packet.properties, PROPERTY_SESSION_EXPIRY);
+                        packet.properties.session_expiry_s = 0;
+                        client->link->expiry_s             = 0;
+                }
+                size  = encode_disconnect(bytes, sizeof bytes, client->version, &packet);
+                whole = (struct iovec){ bytes, size };
+                if (client->end->ops->write(client->end, &whole, 1) != (ssize_t)size)
+                        return sim_fail(sim, "%s: the broker takes nothing", client->name);
+                check_ending(sim, client, reason == REASON_SUCCESS ? ENDING_CLEAN : ENDING_CUT);
+        }
+        client_cut(sim, client);
+        return true;
 }
 
 bool client_flush(struct sim *sim, struct sim_client *client, unsigned count)
@@ -150,136 +188,7 @@ bool client_flush(struct sim *sim, struct sim_client *client, unsigned count)
         return true;
 }
 
-static bool queue_ack(struct sim *sim, struct sim_client *client, enum packet_type type,
-                      uint16_t id)
-{
-        if (client->ack_count == ACKS_MAX)
-                return sim_fail(sim, "%s: too much to acknowledge", client->name);
-        client->acks[client->ack_count++] = (struct queued_ack){ type, id };
-        return true;
-}
-
-/* PUBACK, PUBREC or PUBCOMP of one of the client's own. */
-static bool on_ack(struct sim *sim, struct sim_client *client, const struct packet *packet)
-{
-        unsigned i = 0;
-
-        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP)
-                return sim_fail(sim, "%s: %s with reason %u", client->name,
-                                packet_name(packet->type), packet->ack.reason);
-        while (i < client->out_count && client->out[i].id != packet->ack.packet_id)
-                i++;
-        if (i == client->out_count)
-                return sim_fail(sim, "%s: %s for nothing", client->name, packet_name(packet->type));
-        sim->messages[client->out[i].message].acked = true;
-        if (packet->type == PACKET_PUBREC) {
-                client->out[i].released = true;
-                return queue_ack(sim, client, PACKET_PUBREL, packet->ack.packet_id);
-        }
-        client->out_count--;
-        memmove(client->out + i, client->out + i + 1,
-                (client->out_count - i) * sizeof client->out[0]);
-        return true;
-}
-
-static bool on_suback(struct sim *sim, struct sim_client *client, const struct suback_packet *in)
-{
-        for (unsigned f = 0; f < FILTERS; f++) {
-                struct subscribed *state = &client->record.filters[f];
-
-                if (state->asked_id != in->packet_id)
-                        continue;
-                if (in->reasons.len != 1 || (uint8_t)in->reasons.ptr[0] != state->asked)
-                        return sim_fail(sim, "%s: SUBACK does not grant", client->name);
-                state->active   = true;
-                state->qos      = state->asked;
-                state->asked_id = 0;
-        }
-        return true;
-}
-
-static bool on_packet(struct sim *sim, struct sim_client *client, const struct packet *packet)
-{
-        uint16_t id = packet->ack.packet_id;
-
-        if (packet->type == PACKET_CONNACK) {
-                client->connacked = true;
-                client->present   = packet->connack.session_present;
-                return packet->connack.reason == REASON_SUCCESS ||
-                       sim_fail(sim, "%s: refused", client->name);
-        }
-        if (packet->type == PACKET_PUBLISH) {
-                if (!check_publish(sim, client, &packet->publish))
-                        return false;
-                return packet->publish.qos == 0 ||
-                       queue_ack(sim, client,
-                                 packet->publish.qos == 1 ? PACKET_PUBACK : PACKET_PUBREC,
-                                 packet->publish.packet_id);
-        }
-        if (packet->type == PACKET_PUBACK || packet->type == PACKET_PUBREC ||
-            packet->type == PACKET_PUBCOMP)
-                return on_ack(sim, client, packet);
-        if (packet->type == PACKET_PUBREL) {
-                client->record.held[id] = 0;
-                return queue_ack(sim, client, PACKET_PUBCOMP, id);
-        }
-        if (packet->type == PACKET_SUBACK)
-                return on_suback(sim, client, &packet->suback);
-        return packet->type == PACKET_UNSUBACK ||
-               sim_fail(sim, "%s: got %s", client->name, packet_name(packet->type));
-}
-
-static bool next_packet(struct sim *sim, struct sim_client *client, bool *any)
-{
-        struct str          unread = buffer_str(&client->unread);
-        struct frame        frame;
-        struct packet       packet;
-        struct decode_error error;
-
-        *any = frame_peek(unread, &frame) == FRAME_WHOLE;
-        if (!*any)
-                return true;
-        if (!decode(&frame, str_from(unread.ptr + frame.header_size, frame.body_size),
-                    client->version, &packet, &error))
-                return sim_fail(sim, "%s: undecodable: %s", client->name, error.what);
-        if (packet.type == PACKET_CONNACK && !packet.connack.session_present)
-                check_new_session(sim, client);
-        if (!on_packet(sim, client, &packet))
-                return false;
-        buffer_consume(&client->unread, frame.header_size + frame.body_size);
-        return true;
-}
-
-bool client_read(struct sim *sim, struct sim_client *client, unsigned *packets)
-{
-        static char bytes[65536];
-        ssize_t     count;
-        bool        any = true;
-
-        while ((count = client->end->ops->read(client->end, bytes, sizeof bytes)) > 0)
-                buffer_append(&client->unread, str_from(bytes, (size_t)count));
-        while (any) {
-                if (!next_packet(sim, client, &any))
-                        return false;
-                *packets += any;
-        }
-        return count != 0 || sim_fail(sim, "%s: the broker closed", client->name);
-}
-
-/* The connection before must be closed by the broker once the next one is accepted. */
-static bool taken_over(struct sim *sim, struct sim_client *client, struct transport *old)
-{
-        static char bytes[65536];
-        ssize_t     count = 0;
-
-        while (old != NULL && (count = old->ops->read(old, bytes, sizeof bytes)) > 0)
-                continue;
-        if (old != NULL)
-                old->ops->free(old);
-        return count == 0 || sim_fail(sim, "%s: two connections", client->name);
-}
-
-static bool resend(struct sim *sim, struct sim_client *client)
+bool client_resend(struct sim *sim, struct sim_client *client)
 {
         for (unsigned i = 0; i < client->out_count; i++) {
                 const struct outgoing *out = &client->out[i];
@@ -291,36 +200,114 @@ static bool resend(struct sim *sim, struct sim_client *client)
         return true;
 }
 
-bool client_connect(struct sim *sim, struct sim_client *client, bool clean)
+/* What this connection asks for. The watcher and the reader ask for nothing that could hurt. */
+static void draw_terms(struct sim *sim, struct sim_client *client, struct connection *link)
 {
-        char                  bytes[PACKET_BYTES];
-        struct transport     *old     = client->end;
-        unsigned              packets = 0;
-        bool                  fine;
+        const struct mix *mix = &sim->mix;
+        bool              v5  = client->version == MQTT_5;
+
+        link->window = sim->settings.max_inflight;
+        if (!v5)
+                link->expiry_s = link->clean ? 0 : mix->v3_expiry_s;
+        else if (client->durable)
+                link->expiry_s = FOREVER_S;
+        if (client->role != ROLE_ACTOR)
+                return;
+        if (v5 && client->durable && sim_chance(sim, mix->short_percent))
+                link->expiry_s = 1 + random_below(&sim->random, EXPIRY_S_MAX);
+        if (v5 && mix->receive_maximum > 0)     /* may be smaller than that of the one before */
+                link->receive_maximum = 1 + random_below(&sim->random, mix->receive_maximum);
+        if (link->receive_maximum > 0 && link->receive_maximum < link->window)
+                link->window = link->receive_maximum;
+        if (sim_chance(sim, mix->keep_alive_percent))
+                link->keep_alive_s = (uint16_t)(1 + random_below(&sim->random, KEEP_ALIVE_S_MAX));
+        link->has_will = sim_chance(sim, mix->will_percent);
+        if (v5 && link->has_will && sim_chance(sim, 60))
+                link->will_delay_s = 1 + random_below(&sim->random, WILL_DELAY_S_MAX);
+}
+
+static size_t write_connect(struct sim *sim, struct sim_client *client,
+                            const struct connection *link, char *bytes)
+{
+        char                  topic[32], payload[32];
         struct connect_packet connect = {
-                .version     = client->version,
-                .clean_start = clean,
-                .client_id   = str_of(client->name),
+                .version      = client->version,
+                .clean_start  = link->clean,
+                .keep_alive_s = link->keep_alive_s,
+                .client_id    = str_of(client->name),
         };
 
-        if (client->version == MQTT_5 && client->durable) {
+        if (client->version == MQTT_5 && link->expiry_s > 0) {
                 property_set(&connect.properties, PROPERTY_SESSION_EXPIRY);
-                connect.properties.session_expiry_s = UINT32_MAX;
+                connect.properties.session_expiry_s = link->expiry_s;
         }
-        client->end = NULL;
-        client_cut(client);
-        client->connacked = false;
-        client->end       = world_connect(sim->world,
-                                          (int)random_below(&sim->random, 4));
-        fine = client_write(sim, client, bytes, encode_connect(bytes, sizeof bytes, &connect)) &&
-               sim_run(sim) && client_read(sim, client, &packets);
-        fine = taken_over(sim, client, old) && fine;
-        if (!fine)
+        if (link->receive_maximum > 0) {
+                property_set(&connect.properties, PROPERTY_RECEIVE_MAXIMUM);
+                connect.properties.receive_maximum = (uint16_t)link->receive_maximum;
+        }
+        if (link->has_will) {
+                bool slow = sim->settings.output_high_bytes < PACKET_BYTES; /* QoS 0 may go */
+
+                snprintf(topic, sizeof topic, "will/%s", client->name);
+                snprintf(payload, sizeof payload, "%u", (unsigned)(link - sim->connections));
+                connect.will = (struct will_fields){
+                        .present = true,
+                        .qos     = (uint8_t)(slow + random_below(&sim->random, 3 - slow)),
+                        .topic   = str_of(topic),
+                        .payload = str_of(payload),
+                };
+                if (link->will_delay_s > 0) {
+                        property_set(&connect.will.properties, PROPERTY_WILL_DELAY);
+                        connect.will.properties.will_delay_s = link->will_delay_s;
+                }
+        }
+        return encode_connect(bytes, PACKET_BYTES, &connect);
+}
+
+static bool open_end(struct sim *sim, struct sim_client *client)
+{
+        client->end = world_connect(sim->world, (int)random_below(&sim->random, sim->mix.shards));
+        return client->end != NULL || sim_fail(sim, "no memory");
+}
+
+/* The connection that is still there stays until CONNACK, when the broker must have closed it. */
+bool client_connect(struct sim *sim, struct sim_client *client, bool clean)
+{
+        char               bytes[PACKET_BYTES];
+        struct transport  *old = NULL;
+        struct connection *link;
+
+        if (!wire_arrive(sim, client))
                 return false;
-        if (!client->connacked)
-                return sim_fail(sim, "%s: no CONNACK", client->name);
-        if (client->present != (client->known && !clean))
-                return sim_fail(sim, "%s: session present is %d", client->name, client->present);
-        client->known = client->durable && !(clean && client->version != MQTT_5);
-        return resend(sim, client);
+        assert(client->old == NULL);
+        if (client->end != NULL && !client->closed) {
+                check_ending(sim, client, ENDING_TAKEN);
+                old         = client->end;
+                client->end = NULL;
+        }
+        client_cut(sim, client);
+        if (!open_end(sim, client))
+                return false;
+        client->old = old;
+        link        = check_connecting(sim, client);
+        if (link == NULL)
+                return sim_fail(sim, "too many connections");
+        link->clean = clean;
+        draw_terms(sim, client, link);
+        return wire_write(sim, client, bytes, write_connect(sim, client, link, bytes));
+}
+
+/* The broker must not take half a CONNECT for anything. */
+bool client_half_connect(struct sim *sim, struct sim_client *client)
+{
+        char              bytes[PACKET_BYTES];
+        struct connection half = { .clean = true };
+        struct iovec      part = { bytes, write_connect(sim, client, &half, bytes) / 2 };
+        ssize_t           done;
+
+        if (!open_end(sim, client))
+                return false;
+        done = client->end->ops->write(client->end, &part, 1);
+        wire_reset(client);
+        return done == (ssize_t)part.iov_len || sim_fail(sim, "%s: half a CONNECT", client->name);
 }

@@ -467,14 +467,14 @@ static void flush(struct client *c)
                 return;
         }
 
-        bool    choked = is_choked(c);
+        bool    unread = !(c->watch.wants & POLL_READ);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
         ssize_t sent   = c->blocked ? 0 : output_flush(&c->output, c->transport);
 
         if (sent > 0)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
-        if (sent > 0 && choked) /* it takes what it is sent: it is alive, though not heard */
+        if (sent > 0 && unread) /* it takes what it is sent: it is alive, though not heard */
                 c->keepalive.last_ms = client_now_ms(c);
         if (sent < 0 && sent != -EAGAIN && c->paused) {
                 peer_closed(c, true);

@@ -2,10 +2,8 @@
 
 #include <assert.h>
 
-#include "base/hash.h"
 #include "base/list.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "core/router_table.h"
 #include "core/trie.h"
 #include "mqtt/topic.h"
@@ -368,14 +366,14 @@ void router_leave(struct router *router, struct loop *loop, struct route *route,
 
 /* ---- the index ------------------------------------------------------------------------------- */
 
-struct router *router_new(unsigned shards) UNCHECKED
+struct router *router_new(unsigned shards, struct hash_key key) UNCHECKED
 {
         struct router *router = mem_zalloc(sizeof *router);
 
         assert(shards > 0 && shards <= SHARDS_MAX);
         if (router == NULL)
                 return NULL;
-        random_secret(&router->key, sizeof router->key);
+        router->key    = key;
         router->shards = shards;
         lock_init(&router->lock, LOCK_RANK_ROUTER);
         trie_init(&router->trie, &router->key);

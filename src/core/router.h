@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "rt/loop.h"
@@ -69,7 +70,7 @@ struct matches {
         uint32_t       count, size;
 };
 
-struct router *router_new(unsigned shards);
+struct router *router_new(unsigned shards, struct hash_key key);
 void           router_free(struct router *router);      /* after the loops; frees what is left */
 
 /* All routes whose filter matches, each once. False without memory (what was found stands). */

@@ -39,7 +39,7 @@ static void setup(struct fixture *f, bool real)
                                                .clock_context = f,
                                        });
         }
-        f->router = router_new(SHARDS);
+        f->router = router_new(SHARDS, (struct hash_key){ 1, 2 });
         EXPECT(f->router != NULL);
 }
 

@@ -93,7 +93,7 @@ struct session *session_open(struct shard *shard, struct str client_id, struct s
 
                 session_check(session);
                 evict_peer(session);
-                if (clean_start || session->expiry_s == 0) {    /* ends with its connection */
+                if (clean_start || session->expiry_s == 0) {    /* [MQTT5-4.1.0-2] */
                         session_end(session, REASON_SESSION_TAKEN_OVER);
                         session = NULL;
                 } else if (session->will != NULL && !was_delayed) {

@@ -86,7 +86,7 @@ bool broker_init(struct broker *broker, unsigned shard_count, const char *node_n
         if (name.len >= sizeof broker->node_name)
                 name.len = sizeof broker->node_name - 1;
         memcpy(broker->node_name, name.ptr, name.len);
-        broker->router = router_new(shard_count);
+        broker->router = router_new(shard_count, broker->key);
         broker->hooks  = hooks_new();
         broker->access = access_new();
         if (broker->router != NULL && broker->hooks != NULL && broker->access != NULL)

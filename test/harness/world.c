@@ -6,6 +6,10 @@
 #include "services/modules/delayed.h"
 #include "services/sys/sys.h"
 
+#define WALL_ZERO_US 1699999999000000u /* when the worlds' clocks showed zero */
+
+enum { START_MS = 1000 }; /* of a world that nobody tells a time */
+
 static struct clock_time world_clock(void *context)
 {
         return ((struct world *)context)->now;
@@ -34,7 +38,7 @@ static void world_teardown(struct world *world)
         mem_free(world);
 }
 
-static bool world_add_shard(struct world *world, unsigned id)
+static bool world_add_shard(struct world *world, unsigned id, uint64_t seed)
 {
         struct shard      *shard  = mem_zalloc(sizeof *shard);
         struct poll       *poll   = poll_memory_new();
@@ -48,22 +52,17 @@ static bool world_add_shard(struct world *world, unsigned id)
         };
 
         if (shard == NULL || poll == NULL ||
-            !shard_init(shard, &world->broker, &config, &world->settings, id + 1)) {
+            !shard_init(shard, &world->broker, &config, &world->settings, seed)) {
                 mem_free(shard);
                 return false;
         }
-        world->broker.shards[id]  = shard;
-        world->broker.loops[id]   = &shard->loop;
+        world->broker.shards[id] = shard;
+        world->broker.loops[id]  = &shard->loop;
         return true;
 }
 
-struct world *world_new(unsigned shards, const struct settings *settings)
-{
-        return world_new_with(shards, settings, NULL, NULL);
-}
-
-struct world *world_new_with(unsigned shards, const struct settings *settings,
-                             world_prepare *prepare, void *context)
+static struct world *world_make(unsigned shards, const struct settings *settings, uint64_t seed,
+                                uint64_t start_ms)
 {
         struct world *world = mem_zalloc(sizeof *world);
 
@@ -71,8 +70,8 @@ struct world *world_new_with(unsigned shards, const struct settings *settings,
                 return NULL;
         world->settings      = *settings;
         world->listener.name = "memory:test";
-        world->now           = (struct clock_time){ 1000, 1700000000000000u };
-        if (!broker_init(&world->broker, shards, "test@world", 1)) {
+        world->now           = (struct clock_time){ start_ms, WALL_ZERO_US + start_ms * 1000 };
+        if (!broker_init(&world->broker, shards, "test@world", seed)) {
                 mem_free(world);
                 return NULL;
         }
@@ -80,12 +79,15 @@ struct world *world_new_with(unsigned shards, const struct settings *settings,
         world->sys               = sys_new(&world->broker);
         world->delayed           = delayed_new(&world->broker);
         assert(world->sys != NULL && world->delayed != NULL);
-        if (prepare != NULL && !prepare(&world->broker, context)) {
-                world_teardown(world);
-                return NULL;
-        }
+        return world;
+}
+
+static struct world *world_begin(struct world *world, uint64_t seed)
+{
+        unsigned shards = world->broker.shard_count;
+
         for (unsigned i = 0; i < shards; i++) {
-                if (!world_add_shard(world, i)) {
+                if (!world_add_shard(world, i, seed + i)) {
                         world_teardown(world);
                         return NULL;
                 }
@@ -102,6 +104,26 @@ struct world *world_new_with(unsigned shards, const struct settings *settings,
         return world;
 }
 
+struct world *world_new(unsigned shards, const struct settings *settings, uint64_t seed,
+                        uint64_t start_ms)
+{
+        struct world *world = world_make(shards, settings, seed, start_ms);
+
+        return world != NULL ? world_begin(world, seed) : NULL;
+}
+
+struct world *world_new_with(unsigned shards, const struct settings *settings,
+                             world_prepare *prepare, void *context)
+{
+        struct world *world = world_make(shards, settings, 1, START_MS);
+
+        if (world != NULL && prepare != NULL && !prepare(&world->broker, context)) {
+                world_teardown(world);
+                return NULL;
+        }
+        return world != NULL ? world_begin(world, 1) : NULL;
+}
+
 void world_free(struct world *world)
 {
         uint32_t left = 0;
@@ -116,17 +138,33 @@ void world_free(struct world *world)
         world_teardown(world);
 }
 
+void world_crash(struct world *world)
+{
+        world_teardown(world);
+}
+
+bool world_turn(struct world *world, unsigned shard)
+{
+        return loop_turn(world->broker.loops[shard], 0);
+}
+
 bool world_run(struct world *world)
 {
         for (unsigned turn = 0; turn < WORLD_TURNS_MAX; turn++) {
                 bool did = false;
 
                 for (unsigned i = 0; i < world->broker.shard_count; i++)
-                        did |= loop_turn(world->broker.loops[i], 0);
+                        did |= world_turn(world, i);
                 if (!did)
                         return true;
         }
         return false;
+}
+
+void world_tick(struct world *world, uint64_t ms)
+{
+        world->now.mono_ms += ms;
+        world->now.wall_us += ms * 1000;
 }
 
 bool world_advance(struct world *world, uint64_t ms)
@@ -134,8 +172,7 @@ bool world_advance(struct world *world, uint64_t ms)
         while (ms > 0) {
                 uint64_t step = ms < WORLD_STEP_MS ? ms : WORLD_STEP_MS;
 
-                world->now.mono_ms += step;
-                world->now.wall_us += step * 1000;
+                world_tick(world, step);
                 ms -= step;
                 if (!world_run(world))
                         return false;

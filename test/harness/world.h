@@ -17,8 +17,10 @@ struct world {
         unsigned               next;            /* the shard that accepts next */
 };
 
-/* NULL without memory. The settings are copied. */
-struct world *world_new(unsigned shards, const struct settings *settings);
+/* NULL without memory. The settings are copied. From the seed follow the broker's secret and all it
+ * draws; its clock begins at start_ms: for worlds one after the other on one clock. */
+struct world *world_new(unsigned shards, const struct settings *settings, uint64_t seed,
+                        uint64_t start_ms);
 
 /* `prepare` adds what a broker gets before its shards start, as access providers. */
 typedef bool world_prepare(struct broker *broker, void *context);
@@ -28,6 +30,15 @@ struct world *world_new_with(unsigned shards, const struct settings *settings,
 /* Frees the ends' broker side too; the test's own ends are the test's to free, before. Asserts
  * that no client outlives its connection; what else is lost LeakSanitizer finds. */
 void world_free(struct world *world);
+
+/* The process dies: no loop turns any more, what was on its way is lost, the ends see it closed. */
+void world_crash(struct world *world);
+
+/* One turn of one shard; true when it did anything. */
+bool world_turn(struct world *world, unsigned shard);
+
+/* Moves the clock, which the shards see when they turn next. */
+void world_tick(struct world *world, uint64_t ms);
 
 /* Turns all loops until none does anything; false when that does not come. */
 bool world_run(struct world *world);

@@ -1,0 +1,298 @@
+/* What a seed does: it begins, acts at random, and comes to an end at which all is known. */
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "sim.h"
+
+enum { TURNS_MAX = 6, WAIT_MS_MAX = 3000, SLEEP_STEPS_MAX = 300, RESTARTS_MAX = 2 };
+
+static bool act_publish(struct sim *sim, struct sim_client *client)
+{
+        return client_publish(sim, client, false);
+}
+
+static bool act_subscribe(struct sim *sim, struct sim_client *client)
+{
+        return client_subscribe(sim, client, random_below(&sim->random, FILTERS), false);
+}
+
+static bool act_unsubscribe(struct sim *sim, struct sim_client *client)
+{
+        return client_subscribe(sim, client, random_below(&sim->random, FILTERS), true);
+}
+
+static bool act_read(struct sim *sim, struct sim_client *client)
+{
+        unsigned moved = 0;
+
+        return client_read(sim, client, &moved);
+}
+
+static bool act_answer(struct sim *sim, struct sim_client *client)
+{
+        return act_read(sim, client) &&
+               (client->end == NULL || client_flush(sim, client, random_below(&sim->random, 40)));
+}
+
+static bool act_connect(struct sim *sim, struct sim_client *client)
+{
+        bool must_be_clean = !client->durable && client->version != MQTT_5;
+
+        return client_connect(sim, client, must_be_clean || sim_chance(sim, 5));
+}
+
+static bool act_disconnect(struct sim *sim, struct sim_client *client)
+{
+        bool with_will = client->version == MQTT_5 && sim_chance(sim, 20);
+
+        return client_disconnect(sim, client,
+                                 with_will ? REASON_DISCONNECT_WITH_WILL : REASON_SUCCESS, false);
+}
+
+static bool act_cut(struct sim *sim, struct sim_client *client)
+{
+        bool half = sim_chance(sim, 50);
+        bool fine = !half || client_publish(sim, client, true);
+
+        client_cut(sim, client);
+        return fine;
+}
+
+static bool act_ping(struct sim *sim, struct sim_client *client)
+{
+        return client_ping(sim, client);
+}
+
+static bool act_sleep(struct sim *sim, struct sim_client *client)
+{
+        client->asleep = sim->step + random_below(&sim->random, SLEEP_STEPS_MAX);
+        return true;
+}
+
+/* All at once, or the shards turning meanwhile. */
+static bool act_wait(struct sim *sim, struct sim_client *client)
+{
+        unsigned ms    = 1 + random_below(&sim->random, WAIT_MS_MAX);
+        unsigned parts = sim_chance(sim, 50) ? 1 : 1 + random_below(&sim->random, 20);
+
+        (void)client;
+        for (unsigned i = 0; i < parts; i++)
+                if (!sim_tick(sim, ms / parts + 1) ||
+                    !sim_turns(sim, random_below(&sim->random, TURNS_MAX)))
+                        return false;
+        return true;
+}
+
+static bool act_settle(struct sim *sim, struct sim_client *client)
+{
+        (void)client;
+        return sim_settle(sim);
+}
+
+static bool act_look(struct sim *sim, struct sim_client *client)
+{
+        (void)client;
+        return check_retained(sim);
+}
+
+static bool begin_world(struct sim *sim, uint64_t start_ms)
+{
+        sim->world =
+                world_new(sim->mix.shards, &sim->settings, sim->seed + sim->restarts, start_ms);
+        return (sim->world != NULL || sim_fail(sim, "no memory")) &&
+               client_connect(sim, sim->watcher, false) && sim_settle(sim) &&
+               client_subscribe_to(sim, sim->watcher, "will/+", 1) && sim_settle(sim);
+}
+
+/* The broker dies, and what it knew with it: it keeps nothing yet. Another one takes its place. */
+static bool act_restart(struct sim *sim, struct sim_client *client)
+{
+        uint64_t now   = sim_now(sim);
+        unsigned moved = 0;
+
+        (void)client;
+        if (sim->restarts == RESTARTS_MAX)
+                return true;
+        sim->restarts++;
+        if (!client_read(sim, sim->watcher, &moved))
+                return false;
+        sim->dropped = check_dropped(sim);
+        for (unsigned i = 0; i < sim->mix.clients + 2; i++) {
+                check_ending(sim, &sim->clients[i], ENDING_CRASH);
+                client_cut(sim, &sim->clients[i]);
+                sim->clients[i].link = NULL;
+        }
+        for (unsigned i = 0; i < sim->connection_count; i++)
+                sim->connections[i].ending = ENDING_CRASH;
+        for (unsigned i = 0; i < sim->message_count; i++)
+                sim->messages[i].lost = true;
+        world_crash(TAKE(sim->world));
+        sim_trace(sim, sim->restarts, STR("restart"));
+        return begin_world(sim, now + random_below(&sim->random, WAIT_MS_MAX));
+}
+
+/* Who is not connected can only do the last ones. */
+static const struct act {
+        const char *name;
+        unsigned    weight; /* the usual one */
+        bool        connected;
+        bool (*run)(struct sim *sim, struct sim_client *client);
+} acts[] = {
+        {"publish",      400, true,  act_publish    },
+        { "subscribe",   120, true,  act_subscribe  },
+        { "unsubscribe", 20,  true,  act_unsubscribe},
+        { "read",        210, true,  act_read       },
+        { "answer",      150, true,  act_answer     },
+        { "take over",   30,  true,  act_connect    },
+        { "disconnect",  20,  true,  act_disconnect },
+        { "cut",         30,  true,  act_cut        },
+        { "ping",        20,  true,  act_ping       },
+        { "sleep",       10,  true,  act_sleep      },
+        { "wait",        20,  false, act_wait       },
+        { "settle",      60,  false, act_settle     },
+        { "look",        5,   false, act_look       },
+        { "restart",     1,   false, act_restart    },
+};
+
+unsigned act_count(void)
+{
+        return sizeof acts / sizeof acts[0];
+}
+
+unsigned act_weight(unsigned act)
+{
+        return acts[act].weight;
+}
+
+static const struct act *draw_act(struct sim *sim)
+{
+        unsigned all = 0, at = 0;
+
+        for (unsigned i = 0; i < act_count(); i++)
+                all += sim->mix.weights[i];
+        all = random_below(&sim->random, all);
+        while (all >= sim->mix.weights[at])
+                all -= sim->mix.weights[at++];
+        return &acts[at];
+}
+
+static bool act_once(struct sim *sim)
+{
+        struct sim_client *client = &sim->clients[random_below(&sim->random, sim->mix.clients)];
+        const struct act  *act    = draw_act(sim);
+
+        sim->act = act->name;
+        if (!act->connected)
+                return act->run(sim, client);
+        if (client->asleep > sim->step)
+                return true;
+        if (client->end == NULL) {
+                if (sim_chance(sim, 10))
+                        return client_half_connect(sim, client);
+                return sim_chance(sim, 50) || act_connect(sim, client);
+        }
+        if (client->connacked)
+                return act->run(sim, client);
+        return act_read(sim, client);
+}
+
+bool sim_act(struct sim *sim)
+{
+        return act_once(sim) && sim_turns(sim, random_below(&sim->random, TURNS_MAX));
+}
+
+bool sim_start(struct sim *sim)
+{
+        unsigned count = sim->mix.clients + 2;
+
+        sim->clients     = mem_zalloc(count * sizeof *sim->clients);
+        sim->connections = mem_zalloc(CONNECTIONS_MAX * sizeof *sim->connections);
+        if (sim->clients == NULL || sim->connections == NULL)
+                return sim_fail(sim, "no memory");
+        for (unsigned i = 0; i < count; i++) {
+                struct sim_client *client = &sim->clients[i];
+
+                client->index   = i;
+                client->version = sim_chance(sim, sim->mix.v5_percent) ? MQTT_5 : MQTT_3_1_1;
+                client->durable = sim_chance(sim, sim->mix.durable_percent);
+                snprintf(client->name, sizeof client->name, "c%u", i);
+        }
+        sim->watcher          = &sim->clients[count - 2];
+        sim->watcher->role    = ROLE_WATCHER;
+        sim->watcher->durable = true;
+        sim->reader           = &sim->clients[count - 1];
+        sim->reader->role     = ROLE_READER;
+        sim->reader->durable  = false;
+        sim->act = "start";
+        return begin_world(sim, 1000);
+}
+
+void sim_stop(struct sim *sim)
+{
+        for (unsigned i = 0; sim->clients != NULL && i < sim->mix.clients + 2; i++)
+                wire_reset(&sim->clients[i]);
+        for (unsigned i = 0; sim->clients != NULL && i < sim->mix.clients + 2; i++)
+                if (sim->clients[i].old != NULL)
+                        sim->clients[i].old->ops->free(sim->clients[i].old);
+        if (sim->world != NULL)
+                world_free(sim->world);
+        mem_free(sim->clients);
+        mem_free(sim->connections);
+}
+
+/* Everybody comes back and takes what there is for it. */
+static bool drain(struct sim *sim)
+{
+        unsigned moved = 1;
+
+        while (moved > 0) {
+                moved = 0;
+                for (unsigned i = 0; i < sim->mix.clients; i++) {
+                        struct sim_client *client = &sim->clients[i];
+
+                        if (client->end == NULL) {
+                                moved++;
+                                if (!act_connect(sim, client))
+                                        return false;
+                        }
+                }
+                if (!sim_settle(sim))
+                        return false;
+                for (unsigned i = 0; i < sim->mix.clients; i++) {
+                        struct sim_client *client = &sim->clients[i];
+
+                        if (!client_read(sim, client, &moved))
+                                return false;
+                        moved += client->ack_count;
+                        if (client->end != NULL && !client_flush(sim, client, ACKS_MAX))
+                                return false;
+                }
+        }
+        return true;
+}
+
+/* Everybody goes for good; who cannot say that its session is to end begins another one first. */
+static bool leave(struct sim *sim, struct sim_client *client)
+{
+        bool again = client->version != MQTT_5 && client->durable;
+
+        if (!wire_arrive(sim, client))
+                return false;
+        while (again || client->end == NULL || client->closed) {
+                again = false;
+                if (!client_connect(sim, client, true) || !sim_settle(sim))
+                        return false;
+        }
+        return client_disconnect(sim, client, REASON_SUCCESS, true);
+}
+
+bool sim_finish(struct sim *sim)
+{
+        sim->act = "finish";
+        if (!drain(sim) || !check_messages(sim) || !check_retained(sim))
+                return false;
+        for (unsigned i = 0; i <= sim->mix.clients; i++) /* the watcher is the last */
+                if (!leave(sim, &sim->clients[i]) || !sim_settle(sim))
+                        return false;
+        return check_missing(sim) && check_gauges(sim);
+}

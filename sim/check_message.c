@@ -1,0 +1,258 @@
+/* Messages reach who must have them, in order, no more often than they may, and not too late. */
+#include <stdio.h>
+#include <string.h>
+
+#include "mqtt/topic.h"
+#include "sim.h"
+
+const char *const sim_topics[TOPICS]   = { "a/x", "a/y", "b/x", "b/y", "s/t/1", "s/t/2" };
+const char *const sim_filters[FILTERS] = { "a/x", "b/y", "a/+", "b/#",
+                                           "+/x", "+/y", "a/#", "$share/g/s/t/+" };
+
+static bool is_shared(unsigned topic)
+{
+        return topic >= TOPICS - 2;
+}
+
+static bool matches(unsigned filter, unsigned topic)
+{
+        return filter != FILTERS - 1 &&
+               topic_matches(str_of(sim_filters[filter]), str_of(sim_topics[topic]));
+}
+
+/* What the session before had under way will never be done for certain. */
+void check_new_session(struct sim *sim, struct sim_client *client)
+{
+        for (unsigned i = 0; i < client->out_count; i++) {
+                struct message_sent *sent = &sim->messages[client->out[i].message];
+
+                if (!sent->closed)
+                        sent->closed_settle = sim->settles;
+                sent->closed = true;
+        }
+        memset(&client->record, 0, sizeof client->record);
+        client->record.serial = ++sim->serials;
+        client->out_count     = 0;
+}
+
+/* A message is sent for the first time: whose subscriptions stand must get it. */
+void check_published(struct sim *sim, unsigned message)
+{
+        const struct message_sent *sent = &sim->messages[message];
+
+        if (sent->qos == 0 || sent->clears || sent->expiry_s != FOREVER_S)
+                return;
+        for (unsigned c = 0; c < sim->mix.clients; c++) {
+                struct record *record = &sim->clients[c].record;
+
+                for (unsigned f = 0; f < FILTERS; f++) {
+                        if (record->filters[f].active && record->filters[f].qos > 0 &&
+                            matches(f, sent->topic))
+                                record->must[message] = true;
+                }
+        }
+}
+
+/* The subscription may be gone from here on, so nothing is owed for it. */
+void check_forget(struct sim *sim, struct sim_client *client, unsigned filter)
+{
+        client->record.filters[filter].active = false;
+        for (unsigned m = 0; m < sim->message_count; m++) {
+                if (matches(filter, sim->messages[m].topic))
+                        client->record.must[m] = false;
+        }
+}
+
+/* A QoS 1 message sent again is published again: who subscribed in between may see it behind. */
+static bool check_order(struct sim *sim, struct sim_client *client, unsigned message, uint8_t qos)
+{
+        const struct message_sent *sent = &sim->messages[message];
+        unsigned *last   = &client->record.last[sent->publisher][sent->topic][sent->qos][qos];
+        bool      exempt = is_shared(sent->topic) || (sent->qos == 1 && sent->resent);
+
+        if (sent->seq < *last && !exempt)
+                return sim_fail(sim, "%s got c%u's %u behind %u on %s, qos %u as %u", client->name,
+                                sent->publisher, sent->seq, *last, sim_topics[sent->topic],
+                                sent->qos, qos);
+        if (sent->seq > *last)
+                *last = sent->seq;
+        return true;
+}
+
+static bool check_once(struct sim *sim, struct sim_client *client, unsigned message)
+{
+        struct message_sent *sent = &sim->messages[message];
+
+        if (client->record.got[message] > 0)
+                return sim_fail(sim, "%s got c%u's %u on %s twice at QoS 2", client->name,
+                                sent->publisher, sent->seq, sim_topics[sent->topic]);
+        if (!is_shared(sent->topic))
+                return true;
+        if (sent->shared_to != 0 && sent->shared_to != client->record.serial)
+                return sim_fail(sim, "%s got c%u's %u on %s, as another member did", client->name,
+                                sent->publisher, sent->seq, sim_topics[sent->topic]);
+        sent->shared_to = client->record.serial;
+        return true;
+}
+
+/* What is in flight already may be sent again after its time. */
+static bool check_time(struct sim *sim, struct sim_client *client, const struct publish_packet *in,
+                       const struct message_sent *sent)
+{
+        bool said = property_has(&in->properties, PROPERTY_MESSAGE_EXPIRY);
+
+        if (client->version == MQTT_5 && said != (sent->expiry_s != FOREVER_S))
+                return sim_fail(sim, "%s: an expiry came or went", client->name);
+        if (client->version == MQTT_5 && said && in->properties.message_expiry_s > sent->expiry_s)
+                return sim_fail(sim, "%s: an expiry grew", client->name);
+        if (sent->expiry_s == FOREVER_S || in->dup)
+                return true;
+        return client->at_ms < sim_after(sent->latest_ms, sent->expiry_s) ||
+               sim_fail(sim, "%s got c%u's %u on %s after its expiry", client->name,
+                        sent->publisher, sent->seq, sim_topics[sent->topic]);
+}
+
+static bool check_payload(struct sim *sim, const struct publish_packet *in, unsigned *message)
+{
+        char                       text[64] = "";
+        unsigned                   publisher, seq, qos;
+        const struct message_sent *sent;
+
+        snprintf(text, sizeof text, "%.*s", STR_ARGS(in->payload));
+        if (sscanf(text, "%u %u %u %u", &publisher, &seq, &qos, message) != 4 ||
+            *message >= sim->message_count)
+                return sim_fail(sim, "a payload that nobody sent: %s", text);
+        sent = &sim->messages[*message];
+        if (sent->publisher != publisher || sent->seq != seq || sent->qos != qos || in->qos > qos ||
+            !str_eq(in->topic, str_of(sim_topics[sent->topic])))
+                return sim_fail(sim, "a message changed on its way: %s on %.*s, qos %u", text,
+                                STR_ARGS(in->topic), in->qos);
+        return true;
+}
+
+/* What a PUBLISH is about: a message + 1, a topic that is cleared, or a will. */
+static bool token_of(struct sim *sim, const struct publish_packet *in, unsigned *token)
+{
+        *token = MESSAGES_MAX + TOPICS + 1;
+        if (str_starts(in->topic, STR("will/")))
+                return true;
+        if (in->payload.len > 0) {
+                if (!check_payload(sim, in, token))
+                        return false;
+                ++*token;
+                return true;
+        }
+        for (unsigned t = 0; t < TOPICS; t++) {
+                *token = MESSAGES_MAX + 1 + t;
+                if (str_eq(in->topic, str_of(sim_topics[t])))
+                        return true;
+        }
+        return sim_fail(sim, "nothing, on %.*s", STR_ARGS(in->topic));
+}
+
+/* The id stands for one message until it is acknowledged; *again: it was sent before. */
+static bool check_id(struct sim *sim, struct sim_client *client, const struct publish_packet *in,
+                     unsigned token, bool *again)
+{
+        uint16_t *held = &client->record.held[in->packet_id];
+
+        *again = false;
+        if (in->qos == 0)
+                return true;
+        *again = *held == token;
+        if (*held != 0 && !*again)
+                return sim_fail(sim, "%s: packet id %u used again while in flight", client->name,
+                                in->packet_id);
+        if (*again && !in->dup)
+                return sim_fail(sim, "%s: packet id %u sent again without DUP", client->name,
+                                in->packet_id);
+        if (!check_opened(sim, client, in->packet_id))
+                return false;
+        *held = (uint16_t)token;
+        return true;
+}
+
+/* A message of an actor, live or retained. */
+static bool check_message(struct sim *sim, struct sim_client *client,
+                          const struct publish_packet *in, unsigned message)
+{
+        const struct message_sent *sent = &sim->messages[message];
+
+        if (!check_time(sim, client, in, sent))
+                return false;
+        if (in->retain) /* it may have come live, too, and may not have */
+                return sent->retain || sim_fail(sim, "%s: retained by nobody", client->name);
+        if (in->qos == 2 && !check_once(sim, client, message))
+                return false;
+        if (client->record.got[message] == 0 && !check_order(sim, client, message, in->qos))
+                return false;
+        if (client->record.got[message] < UINT8_MAX)
+                client->record.got[message]++;
+        return true;
+}
+
+bool check_publish(struct sim *sim, struct sim_client *client, const struct publish_packet *in)
+{
+        unsigned token;
+        bool     again;
+
+        if (!token_of(sim, in, &token) || !check_id(sim, client, in, token, &again))
+                return false;
+        if (in->qos == 2 && again)
+                return true; /* before its PUBREL */
+        if (token <= MESSAGES_MAX && !check_message(sim, client, in, token - 1))
+                return false;
+        if (client->role == ROLE_READER)
+                return check_seen(sim, in, token);
+        if (token == MESSAGES_MAX + TOPICS + 1)
+                return client->role == ROLE_WATCHER ? check_will(sim, in)
+                                                    : sim_fail(sim, "%s got a will", client->name);
+        return true;
+}
+
+/* QoS 0 that was not done when all is at rest never will be. */
+void check_settled_messages(struct sim *sim)
+{
+        for (unsigned m = 0; m < sim->message_count; m++) {
+                struct message_sent *sent = &sim->messages[m];
+
+                if (sent->qos > 0 || sent->closed)
+                        continue;
+                sent->closed        = true;
+                sent->closed_settle = sim->settles;
+                sent->latest_ms     = sim_now(sim);
+                sent->done          = sent->link->ending == ENDING_NONE;
+        }
+}
+
+/* Nobody is owed anything, and nobody waits for an acknowledgement. */
+bool check_messages(struct sim *sim)
+{
+        for (unsigned c = 0; c < sim->mix.clients; c++) {
+                const struct sim_client *client = &sim->clients[c];
+
+                if (client->out_count > 0)
+                        return sim_fail(sim, "%s: publish id %u never completed", client->name,
+                                        client->out[0].id);
+                for (unsigned m = 0; m < sim->message_count; m++) {
+                        const struct message_sent *sent = &sim->messages[m];
+
+                        if (!sent->done || !client->record.must[m] || client->record.got[m] > 0)
+                                continue;
+                        sim->missing++;
+                        if (sim->settings.mqueue_max_length == 0)
+                                return sim_fail(sim, "%s never got c%u's %u on %s, qos %u",
+                                                client->name, sent->publisher, sent->seq,
+                                                sim_topics[sent->topic], sent->qos);
+                }
+        }
+        return check_missing(sim);
+}
+
+bool check_missing(struct sim *sim)
+{
+        uint64_t dropped = check_dropped(sim);
+
+        return sim->missing <= dropped || sim_fail(sim, "%u are missing, but %llu were dropped",
+                                                   sim->missing, (unsigned long long)dropped);
+}

@@ -1,0 +1,66 @@
+/* What a seed draws before it begins. Each has its own weather: what all seeds did alike, and what
+ * none did much of, would hide what only the extremes show. */
+#include "broker/config.h"
+#include "sim.h"
+
+enum { CLIENTS_MIN = 4, DROP_LENGTH_MIN = 20, DROP_LENGTH_MAX = 200 };
+
+static unsigned one_of(struct sim *sim, const unsigned *values, unsigned count)
+{
+        return values[random_below(&sim->random, count)];
+}
+
+#define ONE_OF(sim, ...)                                                                           \
+        one_of((sim), (const unsigned[]){ __VA_ARGS__ },                                           \
+               sizeof(const unsigned[]){ __VA_ARGS__ } / sizeof(unsigned))
+
+static void draw_settings(struct sim *sim)
+{
+        static struct config config;
+        struct settings     *settings = &sim->settings;
+
+        config_init(&config);
+        *settings                      = config.settings;
+        settings->mqueue_max_length    = 0;
+        settings->mqueue_max_bytes     = 0;
+        settings->max_awaiting_rel     = 0;
+        settings->await_rel_timeout_ms = 0;
+        settings->connect_timeout_ms   = 3600000; /* a starved shard is late */
+        settings->overlapping_copies   = false;
+        settings->upgrade_qos          = false;
+        settings->session_expiry_s     = sim->mix.v3_expiry_s;
+        settings->max_session_expiry_s = FOREVER_S;
+        settings->max_inflight         = 1 + random_below(&sim->random, 32);
+        settings->mqueue_store_qos0    = sim_chance(sim, 50);
+        settings->output_high_bytes    = ONE_OF(sim, 1048576, 1048576, 256, 32);
+        settings->shared_strategy      = (enum shared_strategy)random_below(&sim->random, 6);
+        if (sim_chance(sim, 15))
+                settings->mqueue_max_length =
+                        DROP_LENGTH_MIN + random_below(&sim->random, DROP_LENGTH_MAX);
+}
+
+void mix_draw(struct sim *sim)
+{
+        struct mix *mix = &sim->mix;
+
+        mix->shards     = 1 + random_below(&sim->random, 4);
+        mix->clients    = CLIENTS_MIN + random_below(&sim->random, CLIENTS_MAX - CLIENTS_MIN + 1);
+        mix->v5_percent = ONE_OF(sim, 0, 50, 50, 100);
+        mix->durable_percent    = ONE_OF(sim, 30, 70, 100);
+        mix->short_percent      = ONE_OF(sim, 0, 20, 50);
+        mix->will_percent       = ONE_OF(sim, 0, 30, 70);
+        mix->keep_alive_percent = ONE_OF(sim, 0, 20, 50);
+        mix->retain_percent     = ONE_OF(sim, 0, 10, 30);
+        mix->expiring_percent   = ONE_OF(sim, 0, 10, 30);
+        mix->starve_percent     = ONE_OF(sim, 0, 1, 5);
+        mix->tick_percent       = ONE_OF(sim, 0, 5, 20);
+        mix->tick_ms            = ONE_OF(sim, 10, 50, 500);
+        mix->half_percent       = ONE_OF(sim, 0, 10, 40);
+        mix->v3_expiry_s        = ONE_OF(sim, FOREVER_S, FOREVER_S, 10);
+        mix->receive_maximum    = ONE_OF(sim, 0, 0, 1, 3, 20);
+        for (unsigned act = 0; act < act_count(); act++)
+                mix->weights[act] = act_weight(act) * ONE_OF(sim, 0, 1, 1, 1, 1, 3) * 10;
+        mix->weights[0] += 10; /* whatever happens, somebody publishes */
+        draw_settings(sim);
+        sim->steps = 400 + random_below(&sim->random, 2001);
+}

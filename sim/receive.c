@@ -1,0 +1,171 @@
+/* What a client gets. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "mqtt/decode.h"
+#include "sim.h"
+
+static bool queue_ack(struct sim *sim, struct sim_client *client, enum packet_type type,
+                      uint16_t id)
+{
+        if (client->ack_count == ACKS_MAX)
+                return sim_fail(sim, "%s: too much to acknowledge", client->name);
+        client->acks[client->ack_count++] = (struct queued_ack){ type, id };
+        return true;
+}
+
+/* The connection before must be closed by the broker once the next one is accepted. */
+static bool taken_over(struct sim *sim, struct sim_client *client)
+{
+        static char       bytes[65536];
+        struct transport *old   = TAKE(client->old);
+        ssize_t           count = 0;
+
+        while (old != NULL && (count = old->ops->read(old, bytes, sizeof bytes)) > 0)
+                continue;
+        if (old != NULL)
+                old->ops->free(old);
+        return count == 0 || sim_fail(sim, "%s: two connections", client->name);
+}
+
+/* What was not acknowledged is sent again when this packet has been done with. */
+static bool on_connack(struct sim *sim, struct sim_client *client, const struct connack_packet *in)
+{
+        if (client->connacked || in->reason != REASON_SUCCESS)
+                return sim_fail(sim, "%s: refused, or welcome twice", client->name);
+        client->connacked = true;
+        client->present   = in->session_present;
+        client->resending = true;
+        if (!taken_over(sim, client) || !check_connected(sim, client))
+                return false;
+        if (!in->session_present)
+                check_new_session(sim, client);
+        return true;
+}
+
+/* PUBACK, PUBREC or PUBCOMP of one of the client's own. */
+static bool on_ack(struct sim *sim, struct sim_client *client, const struct packet *packet)
+{
+        struct message_sent *sent;
+        unsigned             i = 0;
+
+        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP)
+                return sim_fail(sim, "%s: %s with reason %u", client->name,
+                                packet_name(packet->type), packet->ack.reason);
+        while (i < client->out_count && client->out[i].id != packet->ack.packet_id)
+                i++;
+        if (i == client->out_count)
+                return sim_fail(sim, "%s: %s for nothing", client->name, packet_name(packet->type));
+        sent = &sim->messages[client->out[i].message];
+        if (!sent->done) {
+                sent->latest_ms     = client->at_ms;
+                sent->closed_settle = sim->settles;
+                sent->done          = true;
+                sent->closed        = true;
+        }
+        if (packet->type == PACKET_PUBREC) {
+                client->out[i].released = true;
+                return queue_ack(sim, client, PACKET_PUBREL, packet->ack.packet_id);
+        }
+        client->out_count--;
+        memmove(client->out + i, client->out + i + 1,
+                (client->out_count - i) * sizeof client->out[0]);
+        return true;
+}
+
+static bool on_suback(struct sim *sim, struct sim_client *client, const struct suback_packet *in)
+{
+        for (unsigned f = 0; f < FILTERS; f++) {
+                struct subscribed *state = &client->record.filters[f];
+
+                if (state->asked_id != in->packet_id)
+                        continue;
+                if (in->reasons.len != 1 || (uint8_t)in->reasons.ptr[0] != state->asked)
+                        return sim_fail(sim, "%s: SUBACK does not grant", client->name);
+                state->active   = true;
+                state->qos      = state->asked;
+                state->asked_id = 0;
+        }
+        return true;
+}
+
+static bool on_publish(struct sim *sim, struct sim_client *client, const struct publish_packet *in)
+{
+        if (!check_publish(sim, client, in))
+                return false;
+        if (in->qos == 0)
+                return true;
+        return queue_ack(sim, client, in->qos == 1 ? PACKET_PUBACK : PACKET_PUBREC, in->packet_id);
+}
+
+/* PINGRESP, or DISCONNECT because it was silent: whether it was, check_hung_up() says. */
+static bool on_other(struct sim *sim, struct sim_client *client, const struct packet *packet)
+{
+        if (packet->type == PACKET_PINGRESP && client->pings > 0) {
+                client->pings--;
+                return true;
+        }
+        if (packet->type == PACKET_DISCONNECT &&
+            packet->disconnect.reason == REASON_KEEP_ALIVE_TIMEOUT)
+                return true;
+        return packet->type == PACKET_UNSUBACK ||
+               sim_fail(sim, "%s: got %s", client->name, packet_name(packet->type));
+}
+
+static bool on_packet(struct sim *sim, struct sim_client *client, const struct packet *packet)
+{
+        uint16_t id = packet->ack.packet_id;
+
+        if (packet->type == PACKET_CONNACK)
+                return on_connack(sim, client, &packet->connack);
+        if (packet->type == PACKET_PUBLISH)
+                return on_publish(sim, client, &packet->publish);
+        if (packet->type == PACKET_PUBACK || packet->type == PACKET_PUBREC ||
+            packet->type == PACKET_PUBCOMP)
+                return on_ack(sim, client, packet);
+        if (packet->type == PACKET_PUBREL) {
+                client->record.held[id] = 0;
+                return queue_ack(sim, client, PACKET_PUBCOMP, id);
+        }
+        if (packet->type == PACKET_SUBACK)
+                return on_suback(sim, client, &packet->suback);
+        return on_other(sim, client, packet);
+}
+
+static bool read_one(struct sim *sim, struct sim_client *client, struct str bytes)
+{
+        struct frame        frame;
+        struct packet       packet;
+        struct decode_error error;
+
+        frame_peek(bytes, &frame);
+        if (!decode(&frame, str_skip(bytes, frame.header_size), client->version, &packet, &error))
+                return sim_fail(sim, "%s: undecodable: %s", client->name, error.what);
+        if (!client->connacked && packet.type != PACKET_CONNACK)
+                return sim_fail(sim, "%s: %s before CONNACK", client->name,
+                                packet_name(packet.type));
+        if (!on_packet(sim, client, &packet))
+                return false;
+        wire_consume(client, bytes.len);
+        if (!client->resending)
+                return true;
+        client->resending = false;
+        return client_resend(sim, client);
+}
+
+/* All that is there; then the end, if the broker has closed. */
+bool client_read(struct sim *sim, struct sim_client *client, unsigned *moved)
+{
+        struct str packet;
+
+        if (!wire_arrive(sim, client))
+                return false;
+        while (wire_next(client, &packet)) {
+                if (!read_one(sim, client, packet))
+                        return false;
+                ++*moved;
+        }
+        if (client->closed)
+                client_cut(sim, client);
+        return true;
+}
