@@ -86,7 +86,7 @@ COMPILE := $($(FLAVOUR)_CC) $(LANGUAGE) $(WARNINGS) $($(FLAVOUR)_CFLAGS) -pthrea
 LINK    := $($(FLAVOUR)_CC) $($(FLAVOUR)_LDFLAGS) -pthread $(LDFLAGS)
 
 # Libraries of the product; a new one also gets its row in tools/install-deps.
-LIBS        :=
+LIBS        := -llmdb -lxxhash
 DAEMON_LIBS := $(if $(filter release,$(FLAVOUR)),-lmimalloc)
 
 # cmocka must not take a crash away from the sanitizer that can explain it.

@@ -7,6 +7,7 @@
 #include "broker/config.h"
 #include "build.h"
 #include "harness/authenticator.h"
+#include "base/memory.h"
 #include "harness/world.h"
 #include "mqtt/decode.h"
 #include "show.h"
@@ -31,6 +32,8 @@ struct player {
         struct config        config;
         struct authenticator authenticator;
         struct world        *world;     /* begins with the first client */
+        struct vault        *vault;     /* what its store has committed */
+        uint64_t             restarts;
         struct player_client clients[CLIENTS_MAX];
         unsigned             count;
 };
@@ -281,6 +284,41 @@ static bool play_set(struct player *player, const char *word)
         return true;
 }
 
+static bool begin_world(struct player *player, uint64_t start_ms)
+{
+        const struct world_plan plan = {
+                .shards     = player->shards,
+                .settings   = &player->config.settings,
+                .seed       = 1 + player->restarts,
+                .start_ms   = start_ms,
+                .durability = player->config.durability,
+                .vault      = player->vault,
+                .prepare    = authenticator_add,
+                .context    = &player->authenticator,
+        };
+
+        player->world = world_new(&plan);
+        return player->world != NULL || complain(player, "a world", "no memory");
+}
+
+/* What the process is made to go through. */
+static bool play_broker(struct player *player, const char *what)
+{
+        uint64_t now_ms = player->world->now.mono_ms;
+
+        if (strcmp(what, "full") == 0 || strcmp(what, "room") == 0) {
+                vault_fill_after(player->vault, strcmp(what, "full") == 0 ? 0 : UINT64_MAX);
+                return true;
+        }
+        if (strcmp(what, "crash") != 0)
+                return complain(player, "crash, full or room", what);
+        for (unsigned i = 0; i < player->count; i++)
+                client_drop(&player->clients[i]);
+        world_crash(TAKE(player->world));
+        player->restarts++;
+        return begin_world(player, now_ms);
+}
+
 static bool play_line(struct player *player, const char *text)
 {
         struct line         line;
@@ -292,11 +330,8 @@ static bool play_line(struct player *player, const char *text)
                 return true;
         if (strcmp(words->word[0], "set") == 0 && words->count == 2)
                 return play_set(player, words->word[1]);
-        if (player->world == NULL)
-                player->world = world_new_with(player->shards, &player->config.settings,
-                                               authenticator_add, &player->authenticator);
-        if (player->world == NULL)
-                return complain(player, "a world", "no memory");
+        if (player->world == NULL && !begin_world(player, 0))
+                return false;
         if (strcmp(words->word[0], "time") == 0 && words->count == 2) {
                 char         *unit;
                 unsigned long time = strtoul(words->word[1], &unit, 10);
@@ -305,10 +340,12 @@ static bool play_line(struct player *player, const char *text)
         }
         if (strcmp(words->word[0], "client") == 0 && words->count >= 3)
                 return play_client(player, &line);
-        return complain(player, "set, time or client", words->word[0]);
+        if (strcmp(words->word[0], "broker") == 0 && words->count == 2)
+                return play_broker(player, words->word[1]);
+        return complain(player, "set, time, client or broker", words->word[0]);
 }
 
-bool play(const char *path, unsigned shards)
+bool play(const char *path, unsigned shards, enum durability durability)
 {
         static struct player player;
         char                 text[LINE_BYTES_MAX];
@@ -318,8 +355,11 @@ bool play(const char *path, unsigned shards)
         memset(&player, 0, sizeof player);
         player.path   = path;
         player.shards = shards;
+        player.vault  = vault_new();
         config_init(&player.config);
-        if (!fine)
+        player.config.durability               = durability;
+        player.config.settings.store_linger_ms = 0;     /* its clock stands still */
+        if (!fine || player.vault == NULL)
                 return complain(&player, "a file that can be read", path);
         while (fine && !player.skipped && fgets(text, sizeof text, file) != NULL) {
                 player.line++;
@@ -333,6 +373,7 @@ bool play(const char *path, unsigned shards)
                 ;
         if (player.world != NULL)
                 world_free(player.world);
+        vault_free(player.vault);
         if (player.authenticator.owed > 0)
                 fine = complain(&player, "no answer owed to who is gone", "some");
         return fine;

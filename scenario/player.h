@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
+#include "core/store_port.h"
+
 /* False when something was not as expected, which was said on standard output. */
-bool play(const char *path, unsigned shards);
+bool play(const char *path, unsigned shards, enum durability durability);
 
 #endif

@@ -97,8 +97,10 @@ static bool act_look(struct sim *sim, struct sim_client *client)
 
 static bool begin_world(struct sim *sim, uint64_t start_ms)
 {
-        sim->world =
-                world_new(sim->mix.shards, &sim->settings, sim->seed + sim->restarts, start_ms);
+        sim->world = world_new(&(struct world_plan){ .shards   = sim->mix.shards,
+                                                     .settings = &sim->settings,
+                                                     .seed     = sim->seed + sim->restarts,
+                                                     .start_ms = start_ms });
         return (sim->world != NULL || sim_fail(sim, "no memory")) &&
                client_connect(sim, sim->watcher, false) && sim_settle(sim) &&
                client_subscribe_to(sim, sim->watcher, "will/+", 1) && sim_settle(sim);

@@ -14,13 +14,16 @@ const struct option config_listener_options[] = {
           "connections at once; 0: no limit" },
         { "backlog", OPTION_NUMBER, FIELD(backlog), 1, 65535, NULL, false,
           "connections the kernel holds until they are accepted" },
+        { "durability", OPTION_WORD, FIELD(durability), 0, 0, option_durabilities, false,
+          "less than the broker's durability for its clients: relaxed or memory" },
 };
 
 const size_t config_listener_option_count =
         sizeof(config_listener_options) / sizeof(config_listener_options[0]);
 
 static const struct config_listener listener_default = {
-        .type = "tcp", .name = "external", .max_connections = 102400, .backlog = 1024
+        .type = "tcp", .name = "external", .max_connections = 102400, .backlog = 1024,
+        .durability = DURABILITY_STRICT
 };
 static const char external_bind[] = "[::]:1883";
 
@@ -43,6 +46,7 @@ void config_init(struct config *config)
         settings_init(&config->settings);
         snprintf(config->node_name, sizeof(config->node_name), "linnet@127.0.0.1");
         snprintf(config->data_dir, sizeof(config->data_dir), "data");
+        config->durability     = DURABILITY_STRICT;
         config->log_level      = LOG_LEVEL_INFO;
         config->log_format     = LOG_FORMAT_TEXT;
         config->listeners[0]   = listener_default;

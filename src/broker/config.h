@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "broker/option.h"
 #include "core/settings.h"
+#include "core/store_port.h"
 #include "net/address.h"
 
 enum { CONFIG_LISTENERS_MAX = 64, CONFIG_PATH_SIZE = 1024 };
@@ -22,6 +23,7 @@ struct config_listener {
         struct address address;                 /* of `bind` */
         uint32_t       max_connections;         /* 0: no limit */
         uint32_t       backlog;
+        enum durability durability;             /* the most that its clients get */
         bool           implied;                 /* the default; a configured one replaces it */
 };
 
@@ -31,6 +33,7 @@ struct config {
         char                   node_name[128];
         char                   data_dir[CONFIG_PATH_SIZE];
         char                   log_file[CONFIG_PATH_SIZE];      /* empty: standard error */
+        enum durability        durability;
         enum log_level         log_level;
         enum log_format        log_format;
         struct config_listener listeners[CONFIG_LISTENERS_MAX];

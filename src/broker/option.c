@@ -18,6 +18,9 @@ static const char *const option_strategies[]   = {
         "random", "round_robin", "sticky", "local", "hash_clientid", "hash_topic", NULL
 };
 
+/* Listeners have it, too. */
+const char *const option_durabilities[] = { "memory", "relaxed", "strict", NULL };
+
 #define FIELD(field) offsetof(struct config, field), sizeof(((struct config *)NULL)->field)
 #define SECTION(title) { .kind = OPTION_SECTION, .help = (title) },
 #define OPTION(key, kind, field, min, max, when, help)                                             \

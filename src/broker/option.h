@@ -32,6 +32,7 @@ struct option {
 };
 
 extern const struct option option_rows[];
+extern const char *const   option_durabilities[];       /* by enum durability */
 extern const size_t        option_count;
 
 const struct option *option_find(struct str key);       /* NULL when there is none */

@@ -7,6 +7,16 @@ OPTION("shards", NUMBER, shards, 0, SHARDS_MAX, FIXED,
        "threads that serve clients; 0: one per core")
 OPTION("data_dir", TEXT, data_dir, 1, 0, FIXED, "the folder for what outlives the process")
 
+SECTION("Durability")
+OPTION_ENUM("durability", durability, option_durabilities, FIXED,
+            "what an acknowledgement promises: strict, it is on disk; relaxed, it will be within "
+            "store.interval; memory, nothing outlives the process")
+OPTION("store.linger", MILLIS, settings.store_linger_ms, 0, 1000, RELOAD,
+       "how long a batch gathers before it is written, under strict: what its receivers "
+       "acknowledge meanwhile never reaches the disk")
+OPTION("store.interval", MILLIS, settings.store_interval_ms, 1, 3600000, RELOAD,
+       "between two batches, under relaxed")
+
 SECTION("Log")
 OPTION("log.file", TEXT, log_file, 0, 0, RELOAD, "empty: standard error")
 OPTION_ENUM("log.level", log_level, option_log_levels, RELOAD, "events below it are not written")
@@ -76,6 +86,8 @@ OPTION("mqtt.mqueue.high_watermark", PERCENT, settings.mqueue_high_percent, 1, 1
        "of max_length: above it the alarm for a long queue is raised")
 OPTION("mqtt.mqueue.low_watermark", PERCENT, settings.mqueue_low_percent, 0, 100, RELOAD,
        "of max_length: below it the alarm is cleared")
+OPTION("mqtt.mqueue.max_memory", BYTES, settings.mqueue_max_memory, 0, (uint64_t)1 << 50, RELOAD,
+       "of one client's queue; what is in the store beyond it costs 16 bytes each; 0: no limit")
 OPTION_ENUM("mqtt.mqueue.drop", settings.mqueue_drop, option_mqueue_drops, RELOAD,
             "which message a full queue gives up")
 OPTION("mqtt.mqueue.store_qos0", SWITCH, settings.mqueue_store_qos0, 0, 1, RELOAD,

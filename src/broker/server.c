@@ -14,6 +14,7 @@
 #include "core/shard.h"
 #include "net/listener.h"
 #include "services/modules/delayed.h"
+#include "services/store/store.h"
 #include "services/sys/sys.h"
 
 enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
@@ -28,6 +29,7 @@ struct worker {
         struct door           *doors;           /* [listener_count] */
         struct timer           drained;         /* looks whether the clients are gone */
         uint64_t               drain_until_ms;
+        _Atomic bool           idle;            /* no clients, and all is safe */
         pthread_t              thread;
         bool                   running;
 };
@@ -52,6 +54,9 @@ struct server {
         struct client_listener *listeners;      /* [config.listener_count] */
         char                  (*listener_names)[64];
         struct snapshot        *snapshots;
+        struct store           *store;          /* NULL: durability = memory */
+        pthread_t               store_thread;
+        bool                    store_running;
         struct sys             *sys;
         struct delayed         *delayed;
 };
@@ -111,6 +116,43 @@ static bool open_broker(struct server *server)
         server->broker.started_us = clock_read().wall_us;
         server->workers           = mem_zalloc(shards * sizeof server->workers[0]);
         return server->workers != NULL;
+}
+
+static bool open_store(struct server *server)
+{
+        struct loop_config config = { .poll = NULL };
+        struct engine     *engine;
+        char               why[256];
+
+        if (server->config.durability == DURABILITY_MEMORY) {
+                LOG(WARNING, "store.off", F_TEXT("why", "durability = memory: a stop forgets all"));
+                return true;
+        }
+        if (!engine_lmdb_check(server->config.data_dir, why) ||
+            (engine = engine_lmdb_open(server->config.data_dir, false, why)) == NULL) {
+                LOG(ERROR, "store.unusable", F_TEXT("path", server->config.data_dir),
+                    F_TEXT("reason", why));
+                return false;
+        }
+        config.poll = poll_epoll_new();
+        if (config.poll != NULL)
+                server->store = store_new(&server->broker, engine, server->config.durability,
+                                          &config);
+        if (server->store != NULL)
+                return true;
+        poll_free(config.poll);
+        engine->ops->close(engine);
+        return false;
+}
+
+static bool recover_store(struct server *server)
+{
+        return server->store == NULL || store_recover(server->store);
+}
+
+static void close_store(struct server *server)
+{
+        store_free(server->store);
 }
 
 static bool open_services(struct server *server)
@@ -200,6 +242,7 @@ static bool open_listeners(struct server *server)
                          config->type, config->name);
                 server->listeners[at].name            = server->listener_names[at];
                 server->listeners[at].max_connections = config->max_connections;
+                server->listeners[at].durability      = config->durability;
                 for (unsigned i = 0; i < server->broker.shard_count; i++)
                         if (!open_door(server, server->workers[i], at))
                                 return false;
@@ -228,16 +271,19 @@ static void close_workers(struct server *server)
         unsigned count = server->workers != NULL ? server->broker.shard_count : 0;
 
         for (unsigned i = 0; i < count; i++) {
+                if (server->workers[i] == NULL)
+                        continue;
+                role_claim(&server->workers[i]->shard.loop);
+                journal_close(&server->workers[i]->shard);
+                role_leave();
+        }
+        for (unsigned i = 0; i < count; i++) {
                 struct worker *worker = server->workers[i];
 
                 if (worker == NULL)
                         continue;
                 client_manager_free(worker->clients);
                 worker->clients = NULL;
-                role_claim(&worker->shard.loop);
-                if (server->delayed != NULL)
-                        delayed_clear(server->delayed, &worker->shard);
-                role_leave();
         }
         for (unsigned i = 0; i < count; i++)
                 if (server->workers[i] != NULL)
@@ -270,8 +316,10 @@ static const struct {
 } start_list[] = {
         { "data_dir", open_data_dir, NULL },
         { "broker", open_broker, close_broker },
+        { "store", open_store, close_store },
         { "services", open_services, close_services },
         { "shards", open_workers, close_workers },
+        { "recovery", recover_store, NULL },
         { "listeners", open_listeners, close_listeners },
 };
 
@@ -331,8 +379,28 @@ static void *run(void *context)
         return NULL;
 }
 
+static void *run_store(void *context)
+{
+        loop_run(store_loop(context));
+        return NULL;
+}
+
+static bool start_store(struct server *server)
+{
+        int failed = server->store == NULL ? 0
+                                           : pthread_create(&server->store_thread, NULL, run_store,
+                                                            server->store);
+
+        server->store_running = server->store != NULL && failed == 0;
+        if (failed != 0)
+                LOG(ERROR, "thread.failed", F_TEXT("reason", strerror(failed)));
+        return failed == 0;
+}
+
 bool server_start(struct server *server)
 {
+        if (!start_store(server))
+                return false;
         for (unsigned i = 0; i < server->broker.shard_count; i++) {
                 struct worker *worker = server->workers[i];
                 int            failed = pthread_create(&worker->thread, NULL, run, worker);
@@ -375,12 +443,24 @@ bool server_apply(struct server *server, const struct config *config)
         return true;
 }
 
+/* Only together: what one still does may be mail for another, to be kept there. */
+static bool all_idle(const struct server *server)
+{
+        for (unsigned i = 0; i < server->broker.shard_count; i++)
+                if (!atomic_load_explicit(&server->workers[i]->idle, memory_order_acquire))
+                        return false;
+        return true;
+}
+
 static void on_drained(struct loop *loop, struct timer *timer)
 {
         struct worker *worker = list_entry(timer, struct worker, drained);
 
         on_shard(loop);
-        if (client_count(worker->clients) == 0 || loop->now.mono_ms >= worker->drain_until_ms)
+        bool idle = client_count(worker->clients) == 0 && journal_idle(&worker->shard.journal);
+
+        atomic_store_explicit(&worker->idle, idle, memory_order_release);
+        if (all_idle(worker->server) || loop->now.mono_ms >= worker->drain_until_ms)
                 loop_stop(loop);
         else
                 loop_timer(loop, timer, DRAIN_LOOK_MS);
@@ -418,6 +498,10 @@ void server_stop(struct server *server)
         for (unsigned i = 0; i < server->broker.shard_count; i++)
                 if (server->workers[i]->running)
                         pthread_join(server->workers[i]->thread, NULL);
+        if (server->store_running) {
+                loop_stop(store_loop(server->store));
+                pthread_join(server->store_thread, NULL);
+        }
         close_from(server, START_STEPS);
         LOG(INFO, "broker.stopped", F_TEXT("reason", "asked to"));
 }

@@ -58,6 +58,7 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         c->request.shard    = c->shard;
         c->request.answered = protocol_answered;
         output_init(&c->output, &manager->pool);
+        replies_init(&c->replies);
         address_ip_text(&transport->peer, c->ip);
         if (!transport->ops->attach(transport, c->shard->loop.config.poll, &c->watch, POLL_READ)) {
                 mem_free(c);
@@ -78,6 +79,7 @@ void client_free(struct client *c)
 {
         assert(c->magic == CLIENT_MAGIC && c->peer.session == NULL);
         access_cancel(&c->request);
+        replies_drop(c);
         loop_timer_cancel(&c->shard->loop, &c->timer);
         chore_cancel(&c->turn_end);
         chore_cancel(&c->proceed);
@@ -203,7 +205,8 @@ void client_dirty(struct client *c)
 /* One that sends and does not read would make us keep its answers: it is not read either. */
 ON_SHARD static bool is_choked(const struct client *c)
 {
-        return c->output.bytes > c->shard->settings->output_high_bytes;
+        return c->output.bytes > c->shard->settings->output_high_bytes ||
+               c->replies.count >= REPLIES_MAX;
 }
 
 /* For what a client sent behind the packet that waits, when it closes. */
@@ -500,6 +503,7 @@ static void flush(struct client *c)
 static void say_end(struct client *c)
 {
         access_cancel(&c->request);
+        replies_drop(c);
         c->paused = false;
         client_leave_session(c);
         if (!c->was_connected)

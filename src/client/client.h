@@ -22,6 +22,7 @@ struct client;
 struct client_listener {
         const char        *name;                        /* "tcp:external" */
         uint32_t           max_connections;             /* 0: no limit */
+        enum durability    durability;                  /* the most that its clients get */
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
         _Atomic uint64_t   refused;                     /* beyond the limit */
 };

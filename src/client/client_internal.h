@@ -8,6 +8,7 @@
 #include "client/client.h"
 #include "client/keepalive.h"
 #include "client/output.h"
+#include "client/reply.h"
 #include "core/session.h"
 #include "mqtt/decode.h"
 
@@ -59,6 +60,7 @@ struct client {
         struct list             in_held_back;   /* not read: a shard does not keep up */
         struct watch            watch;
         struct output           output;
+        struct replies          replies;        /* acknowledgements that wait */
         struct buffer           unread;         /* an incomplete packet, or what waits */
         struct chore            turn_end;       /* writes, or ends the client */
         struct chore            proceed;        /* goes on with what is unread */
@@ -97,6 +99,7 @@ struct client {
         struct str              username;       /* owned */
         struct str              auth_method;    /* owned; ptr NULL: none */
         struct alias_table      aliases;
+        enum durability         durability;     /* of what it publishes, and of its session */
         struct keepalive        keepalive;
         struct peer             peer;
 

@@ -18,7 +18,10 @@ static void begin(unsigned shards)
         struct settings settings;
 
         settings_init(&settings);
-        world = world_new_with(shards, &settings, authenticator_add, &authenticator);
+        world = world_new(&(struct world_plan){ .shards   = shards,
+                                                .settings = &settings,
+                                                .prepare  = authenticator_add,
+                                                .context  = &authenticator });
         EXPECT(world != NULL);
 }
 

@@ -14,14 +14,16 @@ void on_pubrec(struct client *c, const struct packet *packet)
 {
         const struct ack_packet *ack    = &packet->ack;
         enum reason              reason = REASON_SUCCESS;
+        enum pubrec              known;
 
         if (!reason_fits(c, packet))
                 return;
-        if (!session_pubrec(c->peer.session, ack->packet_id, ack->reason)) {
+        known = session_pubrec(c->peer.session, ack->packet_id, ack->reason);
+        if (known == PUBREC_UNKNOWN) {
                 metric_add(&c->shard->metrics.packets_pubrec_missed, 1);
                 reason = REASON_PACKET_IDENTIFIER_NOT_FOUND;
         }
-        if (!reason_is_error(ack->reason))
+        if (!reason_is_error(ack->reason) && known != PUBREC_LATER)
                 send_ack(c, PACKET_PUBREL, ack->packet_id, reason);
 }
 
@@ -35,11 +37,16 @@ void on_pubrel(struct client *c, const struct packet *packet)
 
         if (!reason_fits(c, packet))
                 return;
-        if (!awaiting_rel_remove(&c->peer.session->awaiting_rel, id)) {
+        if (!session_pubrel(c->peer.session, id)) {
                 metric_add(&c->shard->metrics.packets_pubrel_missed, 1);
                 reason = REASON_PACKET_IDENTIFIER_NOT_FOUND;
         }
-        send_ack(c, PACKET_PUBCOMP, id, reason);
+
+        /* When the id is known to be free: it may come again with the next message. */
+        struct receipt *barrier = protocol_barrier(c);
+        struct reply   *reply = reply_ack(c, PACKET_PUBCOMP, id, reason, barrier == NULL);
+
+        protocol_wait(reply, barrier);
 }
 
 void on_pubcomp(struct client *c, const struct packet *packet)

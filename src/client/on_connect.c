@@ -9,6 +9,7 @@ enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MA
 
 static bool identify(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool assign_id(struct client *c) ON_SHARD;
+static enum durability durability_of(const struct client *c) ON_SHARD;
 static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool remember(struct client *c, const struct connect_packet *p);
 static void take_properties(struct client *c, const struct connect_packet *p);
@@ -26,6 +27,7 @@ void on_connect(struct client *c, const struct packet *packet)
 
         c->clean_start  = packet->connect.clean_start;
         c->keep_alive_s = packet->connect.keep_alive_s;
+        c->durability   = durability_of(c);
         take_properties(c, &packet->connect);
         if (!identify(c, &packet->connect) || c->move_to != CLIENT_STAYS)
                 return;
@@ -90,6 +92,16 @@ static bool assign_id(struct client *c)
                 return c->assigned;
         }
         return false;
+}
+
+/* What its listener allows, as far as the broker keeps anything. */
+static enum durability durability_of(const struct client *c)
+{
+        const struct store_port *store = c->shard->broker->store;
+
+        if (store == NULL)
+                return DURABILITY_MEMORY;
+        return c->listener->durability < store->level ? c->listener->durability : store->level;
 }
 
 static void take_properties(struct client *c, const struct connect_packet *p)
@@ -194,6 +206,18 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
         protocol_release(c);
 }
 
+/* What the client may rely on: a user property "durability". */
+static struct str durability_property(enum durability durability)
+{
+        static const struct str raw[] = {
+                [DURABILITY_MEMORY]  = { "\x26\x00\x0a" "durability" "\x00\x06" "memory", 21 },
+                [DURABILITY_RELAXED] = { "\x26\x00\x0a" "durability" "\x00\x07" "relaxed", 22 },
+                [DURABILITY_STRICT]  = { "\x26\x00\x0a" "durability" "\x00\x06" "strict", 21 },
+        };
+
+        return raw[durability];
+}
+
 /* The session is opened as the clean flag says [MQTT3-3.1.4-3] [MQTT5-3.1.4-4], and CONNACK is the
  * first that the client gets [MQTT-3.2.0-1] [MQTT3-3.1.4-4] [MQTT5-3.1.4-5]. */
 static void welcome(struct client *c, const struct connect_packet *p)
@@ -203,6 +227,8 @@ static void welcome(struct client *c, const struct connect_packet *p)
         bool                  present = false;
 
         connack_properties(c, p, &connack.properties);
+        if (c->version == MQTT_5)
+                connack.properties.raw = durability_property(c->durability);
         if (!connack_fits(c, &connack)) {       /* nothing may go before it, so nothing could */
                 client_fail(c, REASON_PACKET_TOO_LARGE, "CONNACK beyond the client's maximum");
                 return;
@@ -222,6 +248,8 @@ static void welcome(struct client *c, const struct connect_packet *p)
         /* [MQTT3-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] */
         connack.session_present = present && !p->clean_start;
         session->expiry_s = c->session_expiry_s;
+        if (session->expiry_s > 0)
+                session_keep(session, c->durability);
         client_enter(c, CLIENT_CONNECTED);
         c->was_connected = true;
         send_connack(c, &connack);

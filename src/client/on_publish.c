@@ -13,6 +13,11 @@ static bool window_allows(struct client *c, const struct publish_packet *p) ON_S
 static void answer(struct client *c, const struct publish_packet *p, enum reason reason) ON_SHARD;
 static void publish_it(struct client *c, const struct publish_packet *p,
                        struct str topic) ON_SHARD;
+static bool is_kept(struct client *c, const struct publish_packet *p,
+                    struct str topic) ON_SHARD;
+static void answer_when_safe(struct client *c, const struct publish_packet *p,
+                             struct receipt *receipt, enum reason reason) ON_SHARD;
+static void publish_unkept(struct client *c, const struct publish_packet *p) ON_SHARD;
 static void count_message(struct client *c, unsigned qos) ON_SHARD;
 
 void on_publish(struct client *c, const struct packet *packet)
@@ -38,7 +43,9 @@ void on_publish(struct client *c, const struct packet *packet)
         if (!protocol_ask(c, 0, &question, &reason))
                 return;
         count_message(c, p->qos);
-        if (reason == REASON_SUCCESS)
+        if (reason == REASON_SUCCESS && c->shard->journal.failing && is_kept(c, p, topic))
+                publish_unkept(c, p);
+        else if (reason == REASON_SUCCESS)
                 publish_it(c, p, topic);
         else
                 answer(c, p, reason);
@@ -102,6 +109,18 @@ static bool resolve_topic(struct client *c, const struct publish_packet *p, stru
         return false;
 }
 
+/* PUBREC once more, but not before the message is safe. */
+ON_SHARD static void receive_again(struct client *c, const struct publish_packet *p)
+{
+        struct receipt *receipt = receipt_find(c->peer.session, p->packet_id);
+
+        if (receipt == NULL || c->durability != DURABILITY_STRICT)
+                reply_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS, true);
+        else if (receipt->done == NULL)         /* an earlier connection of the client had it */
+                protocol_wait(reply_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS, false),
+                              receipt);
+}
+
 /* At QoS 2 an id that was not released yet is the same message again [MQTT-4.3.3-10], and more of
  * them than were announced are too many [MQTT-3.3.4-7]. */
 static bool window_allows(struct client *c, const struct publish_packet *p)
@@ -110,18 +129,21 @@ static bool window_allows(struct client *c, const struct publish_packet *p)
         const struct settings *settings = c->shard->settings;
         uint32_t               max      = settings->max_awaiting_rel;
         uint64_t               now_ms   = client_now_ms(c);
+        uint64_t               key;
 
         if (p->qos < 2)
                 return true;
         if (awaiting_rel_has(awaiting, p->packet_id)) {
-                send_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS);
+                receive_again(c, p);
                 return false;
         }
         if (awaiting->count < (max > 0 ? max : UINT16_MAX))
                 return true;
         if (settings->await_rel_timeout_ms > 0 && now_ms > settings->await_rel_timeout_ms &&
-            awaiting_rel_expire(awaiting, now_ms - settings->await_rel_timeout_ms) > 0)
-                return true;    /* ids whose PUBREL never came made room */
+            awaiting_rel_expire(awaiting, now_ms - settings->await_rel_timeout_ms, &key)) {
+                journal_remove_key(c->shard, key);
+                return true;    /* an id whose PUBREL never came made room */
+        }
         metric_add(&c->shard->metrics.messages_qos2_dropped, 1);
         client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED, "QoS 2 beyond max_awaiting_rel");
         return false;
@@ -144,10 +166,17 @@ static void publish_it(struct client *c, const struct publish_packet *p, struct 
                 .guid       = guid_next(&shard->guids, shard->loop.now.wall_us),
         };
         struct message *message = message_new(&fields);
+        struct receipt *receipt = NULL;
         bool            good    = message != NULL;
 
         if (good && p->qos == 2)
                 good = awaiting_rel_add(&session->awaiting_rel, p->packet_id, client_now_ms(c));
+        if (good && is_kept(c, p, topic)) {
+                bool exact = p->qos == 2 && session->durability != DURABILITY_MEMORY;
+
+                receipt = receipt_open(shard, message, exact ? session : NULL, p->packet_id);
+                good    = receipt != NULL;
+        }
         if (!good) {
                 message_put(message);
                 metric_add(&shard->metrics.messages_dropped_memory, 1);
@@ -157,7 +186,52 @@ static void publish_it(struct client *c, const struct publish_packet *p, struct 
 
         unsigned routes = publish(shard, message);
 
-        answer(c, p, routes > 0 ? REASON_SUCCESS : REASON_NO_MATCHING_SUBSCRIBERS);
+        answer_when_safe(c, p, receipt,
+                         routes > 0 ? REASON_SUCCESS : REASON_NO_MATCHING_SUBSCRIBERS);
+}
+
+/* Something may have to be kept of it before it is acknowledged. */
+static bool is_kept(struct client *c, const struct publish_packet *p, struct str topic)
+{
+        const struct broker *broker = c->shard->broker;
+
+        if (p->qos == 0 || c->shard->journal.closed)
+                return false;
+        if (p->qos == 2 && c->peer.session->durability != DURABILITY_MEMORY)
+                return true;            /* its packet id is */
+        return c->durability == DURABILITY_STRICT &&
+               (p->retain || str_starts(topic, STR("$delayed/")) ||
+                atomic_load_explicit(&broker->kept_sessions, memory_order_relaxed) > 0);
+}
+
+static void answer_when_safe(struct client *c, const struct publish_packet *p,
+                             struct receipt *receipt, enum reason reason)
+{
+        enum packet_type   type = p->qos == 1 ? PACKET_PUBACK : PACKET_PUBREC;
+        enum receipt_state state;
+
+        if (receipt == NULL) {
+                answer(c, p, reason);
+                return;
+        }
+        state = receipt_close(receipt, NULL, NULL);
+        if (state == RECEIPT_LOST)
+                publish_unkept(c, p);
+        else if (state == RECEIPT_DONE)
+                answer(c, p, reason);
+        else if (c->durability == DURABILITY_STRICT)
+                protocol_wait(reply_ack(c, type, p->packet_id, reason, false), receipt);
+        else                            /* relaxed: acknowledged at once, kept in its time */
+                answer(c, p, reason);
+}
+
+/* What cannot be kept is not acknowledged: the client has it still. */
+static void publish_unkept(struct client *c, const struct publish_packet *p)
+{
+        if (c->version == MQTT_5)
+                answer(c, p, REASON_QUOTA_EXCEEDED);
+        else
+                client_fail(c, REASON_QUOTA_EXCEEDED, "its message cannot be kept just now");
 }
 
 /* [MQTT-3.3.4-1]. The id of QoS 1 is remembered no longer than this takes [MQTT3-4.3.2-2]
@@ -166,9 +240,9 @@ static void publish_it(struct client *c, const struct publish_packet *p, struct 
 static void answer(struct client *c, const struct publish_packet *p, enum reason reason)
 {
         if (p->qos == 1)
-                send_ack(c, PACKET_PUBACK, p->packet_id, reason);
+                reply_ack(c, PACKET_PUBACK, p->packet_id, reason, true);
         else if (p->qos == 2)
-                send_ack(c, PACKET_PUBREC, p->packet_id, reason);
+                reply_ack(c, PACKET_PUBREC, p->packet_id, reason, true);
 }
 
 static void count_message(struct client *c, unsigned qos)

@@ -42,7 +42,7 @@ static bool expiry_changed(struct client *c, const struct properties *properties
                 client_refuse_packet(c, REASON_PROTOCOL_ERROR, "session expiry was zero");
                 return false;
         }
-        if (c->peer.session != NULL)
+        if (c->peer.session != NULL)            /* its record is written when it is left */
                 c->peer.session->expiry_s = properties->session_expiry_s < max
                                                     ? properties->session_expiry_s
                                                     : max;

@@ -47,7 +47,9 @@ void on_subscribe(struct client *c, const struct packet *packet)
         const struct suback_packet suback = { .packet_id = s->packet_id,
                                               .reasons   = str_from(reasons, s->count) };
 
-        send_suback(c, PACKET_SUBACK, &suback);
+        struct receipt *barrier = protocol_barrier(c);
+
+        protocol_wait(reply_suback(c, PACKET_SUBACK, &suback, barrier == NULL), barrier);
         filters = s->filters;
         for (unsigned i = 0; subscribe_next(&filters, &item); i++)
                 if (replays[i] && c->peer.session != NULL)

@@ -27,5 +27,7 @@ void on_unsubscribe(struct client *c, const struct packet *packet)
         const struct suback_packet unsuback = { .packet_id = u->packet_id,
                                                 .reasons   = str_from(reasons, u->count) };
 
-        send_suback(c, PACKET_UNSUBACK, &unsuback);
+        struct receipt *barrier = protocol_barrier(c);
+
+        protocol_wait(reply_suback(c, PACKET_UNSUBACK, &unsuback, barrier == NULL), barrier);
 }

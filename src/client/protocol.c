@@ -277,3 +277,26 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         if (!c->paused)
                 client_go_on(c);
 }
+
+struct receipt *protocol_barrier(struct client *c)
+{
+        const struct session *session = c->peer.session;
+        struct receipt       *barrier = NULL;
+        bool                  failed  = false;
+
+        if (session != NULL && session->durability == DURABILITY_STRICT)
+                barrier = journal_barrier(c->shard, NULL, NULL, &failed);
+        if (failed)
+                client_lost(c, "no memory");
+        return barrier;
+}
+
+void protocol_wait(struct reply *reply, struct receipt *receipt)
+{
+        if (receipt == NULL)
+                return;
+        if (reply != NULL)
+                reply_waits(reply, receipt);
+        else
+                receipt_forget(receipt);
+}

@@ -17,6 +17,11 @@ void protocol_release(struct client *c);
 void protocol_answered(struct access_request *request, enum access_verdict verdict);
 bool protocol_decode_held(struct client *c, struct packet *out) ON_SHARD;
 
+/* What a durable session's client was promised must be safe first: NULL when all of it is. The
+ * reply (or NULL) then waits for it. */
+struct receipt *protocol_barrier(struct client *c) ON_SHARD;
+void            protocol_wait(struct reply *reply, struct receipt *receipt) ON_SHARD;
+
 /* Handlers of packets that are valid in themselves and for the state. */
 void on_connect(struct client *c, const struct packet *packet) ON_SHARD;
 void on_publish(struct client *c, const struct packet *packet) ON_SHARD;
@@ -42,7 +47,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 extern const struct peer_ops client_peer_ops;
 
 void send_connack(struct client *c, struct connack_packet *connack) ON_SHARD;
-bool connack_fits(struct client *c, const struct connack_packet *connack) ON_SHARD;
+bool connack_fits(struct client *c, struct connack_packet *connack) ON_SHARD;
 void send_ack(struct client *c, enum packet_type type, uint16_t packet_id,
               enum reason reason) ON_SHARD;
 void send_suback(struct client *c, enum packet_type type, const struct suback_packet *s) ON_SHARD;

@@ -75,7 +75,8 @@ TEST(packet_ids_wrap_around_those_that_stay)
 
         settings_init(&settings);
 
-        struct world     *world = world_new(1, &settings, 1, 1000);
+        struct world     *world = world_new(
+                &(struct world_plan){ .shards = 1, .settings = &settings });
         struct transport *p     = world_connect(world, -1);
 
         s.end = world_connect(world, -1);
@@ -107,7 +108,8 @@ TEST(without_memory_a_packet_ends_its_connection)
 
         settings_init(&settings);
 
-        struct world *world = world_new(1, &settings, 1, 1000);
+        struct world *world = world_new(
+                &(struct world_plan){ .shards = 1, .settings = &settings });
 
         for (int64_t allowed = 0; failed; allowed++) {
                 uint64_t          before = mem_failures();

@@ -52,8 +52,8 @@ const struct peer_ops client_peer_ops = {
         .evict     = peer_evict,
 };
 
-/* There is a reason string only in a refusal, and only if it fits [MQTT5-3.2.2-19]; user properties
- * there are none [MQTT5-3.2.2-20]. */
+/* There is a reason string only in a refusal, and only if it fits [MQTT5-3.2.2-19]; the user
+ * property in a welcome goes where it does not [MQTT5-3.2.2-20]. */
 void send_connack(struct client *c, struct connack_packet *connack)
 {
         char  *to   = c->manager->scratch;
@@ -67,10 +67,14 @@ void send_connack(struct client *c, struct connack_packet *connack)
         put(c, PACKET_CONNACK, size);
 }
 
-bool connack_fits(struct client *c, const struct connack_packet *connack)
+bool connack_fits(struct client *c, struct connack_packet *connack)
 {
-        return encode_connack(c->manager->scratch, SCRATCH_BYTES, c->version, connack) <=
-               c->packet_bytes_max;
+        char *to = c->manager->scratch;
+
+        if (encode_connack(to, SCRATCH_BYTES, c->version, connack) <= c->packet_bytes_max)
+                return true;
+        connack->properties.raw = (struct str){ 0 };
+        return encode_connack(to, SCRATCH_BYTES, c->version, connack) <= c->packet_bytes_max;
 }
 
 /* PUBACK, PUBREC, PUBREL and PUBCOMP: the id of the PUBLISH [MQTT3-2.3.1-6] [MQTT5-2.2.1-5] and the

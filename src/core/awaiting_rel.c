@@ -6,6 +6,7 @@
 
 struct awaiting_id {
         uint64_t since_ms;
+        uint64_t key;
         uint16_t packet_id;
 };
 
@@ -58,29 +59,54 @@ bool awaiting_rel_add(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_
         return true;
 }
 
-bool awaiting_rel_remove(struct awaiting_rel *awaiting, uint16_t packet_id)
+void awaiting_rel_set_key(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t key)
 {
         uint32_t place = place_of(awaiting, packet_id);
 
-        if (place == awaiting->count || awaiting->ids[place].packet_id != packet_id)
-                return false;
+        if (place < awaiting->count && awaiting->ids[place].packet_id == packet_id)
+                awaiting->ids[place].key = key;
+}
+
+static uint64_t take_at(struct awaiting_rel *awaiting, uint32_t place)
+{
+        uint64_t key = awaiting->ids[place].key;
+
         awaiting->count--;
         memmove(&awaiting->ids[place], &awaiting->ids[place + 1],
                 (awaiting->count - place) * sizeof awaiting->ids[0]);
         if (awaiting->count == 0)
                 awaiting_rel_deinit(awaiting);
+        return key;
+}
+
+bool awaiting_rel_remove(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t *key)
+{
+        uint32_t place = place_of(awaiting, packet_id);
+        uint64_t taken;
+
+        if (place == awaiting->count || awaiting->ids[place].packet_id != packet_id)
+                return false;
+        taken = take_at(awaiting, place);
+        if (key != NULL)
+                *key = taken;
         return true;
 }
 
-uint32_t awaiting_rel_expire(struct awaiting_rel *awaiting, uint64_t before_ms)
+bool awaiting_rel_pop(struct awaiting_rel *awaiting, uint64_t *key)
 {
-        uint32_t kept = 0, before = awaiting->count;
+        if (awaiting->count == 0)
+                return false;
+        *key = take_at(awaiting, awaiting->count - 1);
+        return true;
+}
 
-        for (uint32_t i = 0; i < before; i++)
+bool awaiting_rel_expire(struct awaiting_rel *awaiting, uint64_t before_ms, uint64_t *key)
+{
+        for (uint32_t i = 0; i < awaiting->count; i++) {
                 if (awaiting->ids[i].since_ms >= before_ms)
-                        awaiting->ids[kept++] = awaiting->ids[i];
-        awaiting->count = kept;
-        if (kept == 0)
-                awaiting_rel_deinit(awaiting);
-        return before - kept;
+                        continue;
+                *key = take_at(awaiting, i);
+                return true;
+        }
+        return false;
 }

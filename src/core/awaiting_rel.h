@@ -16,10 +16,17 @@ bool awaiting_rel_has(const struct awaiting_rel *awaiting, uint16_t packet_id);
 /* False without memory. */
 bool awaiting_rel_add(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t now_ms);
 
-/* False when it was not there. */
-bool awaiting_rel_remove(struct awaiting_rel *awaiting, uint16_t packet_id);
+/* The record of an id that is there. */
+void awaiting_rel_set_key(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t key);
 
-/* Forgets ids that came before `before_ms`; returns how many. */
-uint32_t awaiting_rel_expire(struct awaiting_rel *awaiting, uint64_t before_ms);
+/* False when it was not there. *key, when not NULL, is set to that of its record; 0: none. */
+bool awaiting_rel_remove(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t *key);
+
+/* Any one of them with its record's key, taken out; false when there is none. */
+bool awaiting_rel_pop(struct awaiting_rel *awaiting, uint64_t *key);
+
+/* An id that came before `before_ms` is forgotten, *key set to that of its record; false when there
+ * is none. */
+bool awaiting_rel_expire(struct awaiting_rel *awaiting, uint64_t before_ms, uint64_t *key);
 
 #endif

@@ -14,8 +14,8 @@ TEST(ids_are_found_until_released)
                 uint16_t packet_id = (uint16_t)(id * 7919 % 65535 + 1);
 
                 EXPECT(awaiting_rel_has(&awaiting, packet_id), "%u is there", packet_id);
-                EXPECT(awaiting_rel_remove(&awaiting, packet_id), "%u goes", packet_id);
-                EXPECT(!awaiting_rel_remove(&awaiting, packet_id), "%u goes once", packet_id);
+                EXPECT(awaiting_rel_remove(&awaiting, packet_id, NULL), "%u goes", packet_id);
+                EXPECT(!awaiting_rel_remove(&awaiting, packet_id, NULL), "%u goes once", packet_id);
         }
         EXPECT(awaiting.ids == NULL, "an empty set holds no memory");
 }
@@ -23,11 +23,15 @@ TEST(ids_are_found_until_released)
 TEST(old_ones_are_forgotten)
 {
         struct awaiting_rel awaiting = { .count = 0 };
+        uint64_t            key      = 0;
 
         awaiting_rel_add(&awaiting, 3, 100);
         awaiting_rel_add(&awaiting, 1, 200);
         awaiting_rel_add(&awaiting, 2, 300);
-        EXPECT_EQ(awaiting_rel_expire(&awaiting, 200), 1);
+        awaiting_rel_set_key(&awaiting, 3, 77);
+        EXPECT(awaiting_rel_expire(&awaiting, 200, &key), "one is too old");
+        EXPECT_EQ(key, 77);
+        EXPECT(!awaiting_rel_expire(&awaiting, 200, &key), "only one is");
         EXPECT(!awaiting_rel_has(&awaiting, 3), "older than the limit");
         EXPECT(awaiting_rel_has(&awaiting, 1) && awaiting_rel_has(&awaiting, 2), "the others stay");
         awaiting_rel_deinit(&awaiting);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "core/journal.h"
 
 bool delivery_add_id(struct delivery *delivery, uint32_t id)
 {
@@ -24,9 +25,16 @@ bool delivery_add_id(struct delivery *delivery, uint32_t id)
         return true;
 }
 
+void delivery_strip(struct delivery *delivery)
+{
+        message_put(TAKE(delivery->message));
+        mem_free(TAKE(delivery->more_ids));
+        delivery->more_count = 0;
+}
+
 void delivery_release(struct delivery *delivery)
 {
-        message_put(delivery->message);
-        mem_free(delivery->more_ids);
+        entry_free(delivery->entry);            /* first: it may owe to the message */
+        delivery_strip(delivery);
         *delivery = (struct delivery){ .message = NULL };
 }

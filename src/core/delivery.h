@@ -7,8 +7,11 @@
 
 #include "core/message.h"
 
+struct entry;
+
 struct delivery {
         struct message *message;        /* a reference */
+        struct entry   *entry;          /* its record (core/journal); NULL: it is not kept */
         uint32_t       *more_ids;       /* owned; NULL unless there is more than one identifier */
         uint32_t        id;             /* the first subscription identifier; 0: none */
         uint16_t        more_count;
@@ -20,7 +23,10 @@ struct delivery {
 /* One more identifier; false without memory or beyond SUBSCRIPTION_IDS_MAX. */
 bool delivery_add_id(struct delivery *delivery, uint32_t id);
 
-/* Gives back the message and the identifiers. */
+/* Gives back the message and the identifiers, and forgets the record. */
 void delivery_release(struct delivery *delivery);
+
+/* Gives back the message and the identifiers: PUBREC has come. */
+void delivery_strip(struct delivery *delivery);
 
 #endif

@@ -38,6 +38,24 @@ void inflight_deinit(struct inflight *inflight)
         assert(inflight->slots == NULL);
 }
 
+static struct inflight_entry *enter(struct inflight *inflight, struct delivery *delivery,
+                                    uint16_t id)
+{
+        struct inflight_entry *entry = slot_of(inflight, id);
+
+        *entry = (struct inflight_entry){ .packet_id = id, .prev = inflight->last };
+        entry->delivery = *delivery;
+        *delivery       = (struct delivery){ .message = NULL };
+        if (inflight->last != 0)
+                slot_of(inflight, inflight->last)->next = id;
+        else
+                inflight->first = id;
+        inflight->last    = id;
+        inflight->last_id = id;
+        inflight->count++;
+        return entry;
+}
+
 /* The id is not 0, in nobody's use, and taken until inflight_remove() [MQTT3-2.3.1-4]
  * [MQTT5-2.2.1-4] [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]. */
 struct inflight_entry *inflight_add(struct inflight *inflight, struct delivery *delivery)
@@ -53,19 +71,19 @@ struct inflight_entry *inflight_add(struct inflight *inflight, struct delivery *
                 id = (uint16_t)(id + 1);
         } while (id == 0 || slot_of(inflight, id)->packet_id != 0);
 
-        struct inflight_entry *entry = slot_of(inflight, id);
+        return enter(inflight, delivery, id);
+}
 
-        *entry = (struct inflight_entry){ .packet_id = id, .prev = inflight->last };
-        entry->delivery = *delivery;
-        *delivery       = (struct delivery){ .message = NULL };
-        if (inflight->last != 0)
-                slot_of(inflight, inflight->last)->next = id;
-        else
-                inflight->first = id;
-        inflight->last    = id;
-        inflight->last_id = id;
-        inflight->count++;
-        return entry;
+struct inflight_entry *inflight_restore(struct inflight *inflight, struct delivery *delivery,
+                                        uint16_t packet_id)
+{
+        assert(packet_id != 0 && inflight_find(inflight, packet_id) == NULL);
+
+        /* Ids that differ have slots of their own in a ring that is large enough. */
+        while (inflight->size == 0 || slot_of(inflight, packet_id)->packet_id != 0)
+                if (!grow(inflight))
+                        return NULL;
+        return enter(inflight, delivery, packet_id);
 }
 
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id)

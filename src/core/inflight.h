@@ -18,7 +18,9 @@ struct inflight_entry {
         uint16_t        packet_id;      /* 0: the slot is free */
         uint16_t        next, prev;     /* packet ids in order of sending; 0: the end */
         bool            released;       /* PUBREL was sent; PUBCOMP is awaited */
-        bool            unsent;         /* not sent again to the present peer yet */
+        bool            unsent;         /* not sent (again) to the present peer yet */
+        bool            held;           /* its record must be safe before anything is sent */
+        bool            fresh;          /* was never sent: DUP is 0 then */
         uint64_t        sent_ms;
 };
 
@@ -34,6 +36,10 @@ void inflight_deinit(struct inflight *inflight);        /* releases what is left
 /* Takes the delivery under a new packet id. NULL without memory or when all 65,535 ids are in use;
  * the delivery is the caller's then. */
 struct inflight_entry *inflight_add(struct inflight *inflight, struct delivery *delivery);
+
+/* The same under the packet id that it had before a restart, which must be free. */
+struct inflight_entry *inflight_restore(struct inflight *inflight, struct delivery *delivery,
+                                        uint16_t packet_id);
 
 struct inflight_entry *inflight_find(struct inflight *inflight, uint16_t packet_id); /* or NULL */
 void inflight_remove(struct inflight *inflight, struct inflight_entry *entry);  /* releases it */

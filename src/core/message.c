@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/receipt.h"
 #include "mqtt/property.h"
 #include "mqtt/writer.h"
 
@@ -43,36 +44,77 @@ struct message *message_new(const struct message_fields *fields)
         return message;
 }
 
-struct message *message_copy(const struct message *message, struct str topic, uint8_t qos,
-                             bool retain)
+struct message *message_restore(const struct message_parts *parts)
 {
-        struct message *copy = message_alloc(topic, message_payload(message),
-                                             message->properties_len, message_client_id(message),
-                                             message_username(message));
+        struct message *message = message_alloc(parts->topic, parts->payload,
+                                                parts->properties.len, parts->client_id,
+                                                parts->username);
+
+        if (message == NULL)
+                return NULL;
+        message->qos        = (uint8_t)parts->qos;
+        message->retain     = parts->retain;
+        message->expires_us = parts->expires_us;
+        message->guid       = parts->guid;
+
+        struct writer w = body_of(message);
+
+        write_binary(&w, parts->topic);
+        write_bytes(&w, parts->properties);
+        write_bytes(&w, parts->payload);
+        write_bytes(&w, parts->client_id);
+        write_bytes(&w, parts->username);
+        assert(!w.failed && w.pos == w.end);
+        return message;
+}
+
+static struct message *copy_of(const struct message *message, struct str topic)
+{
+        const struct message_parts parts = {
+                .topic      = topic,
+                .properties = message_properties(message),
+                .payload    = message_payload(message),
+                .client_id  = message_client_id(message),
+                .username   = message_username(message),
+                .qos        = message->qos,
+                .retain     = message->retain,
+                .expires_us = message->expires_us,
+                .guid       = message->guid,
+        };
+        struct message *copy = message_restore(&parts);
 
         if (copy == NULL)
                 return NULL;
-        copy->qos        = qos;
-        copy->retain     = retain;
         copy->local_only = message->local_only;
-        copy->expires_us = message->expires_us;
         copy->from       = message->from;
-        copy->guid       = message->guid;
+        return copy;
+}
 
-        struct writer w = body_of(copy);
+struct message *message_copy(struct message *message, struct str topic, uint8_t qos, bool retain)
+{
+        struct message *copy = copy_of(message, topic);
 
-        write_binary(&w, topic);
-        write_bytes(&w, message_properties(message));
-        write_bytes(&w, message_payload(message));
-        write_bytes(&w, message_client_id(message));
-        write_bytes(&w, message_username(message));
-        assert(!w.failed && w.pos == w.end);
+        if (copy == NULL)
+                return NULL;
+        copy->qos     = qos;
+        copy->retain  = retain;
+        copy->receipt = TAKE(message->receipt);
+        return copy;
+}
+
+struct message *message_renew(const struct message *message, struct str topic, struct guid guid)
+{
+        struct message *copy = copy_of(message, topic);
+
+        if (copy != NULL)
+                copy->guid = guid;
         return copy;
 }
 
 void message_free(struct message *message)
 {
         assert(atomic_load_explicit(&message->refs, memory_order_relaxed) == 0);
+        receipt_put(message->receipt);
         mem_free(message);
 }
 

@@ -16,6 +16,8 @@
 #include "base/str.h"
 #include "mqtt/packet.h"
 
+struct receipt;
+
 struct message {
         _Atomic uint32_t refs;
         uint32_t         properties_len;
@@ -29,6 +31,7 @@ struct message {
         uint64_t         expires_us;            /* wall clock; 0: never */
         uint64_t         from;                  /* hash of the publisher's id; 0: the broker */
         struct guid      guid;
+        struct receipt  *receipt;               /* of one that must not be lost; else NULL */
         char             bytes[];
 };
 
@@ -45,12 +48,25 @@ struct message_fields {
         struct guid              guid;
 };
 
-/* One reference, the caller's. NULL without memory. */
+/* A message as a store has it: properties as they are passed on, the expiry as a time. */
+struct message_parts {
+        struct str  topic, properties, payload, client_id, username;
+        unsigned    qos;
+        bool        retain;
+        uint64_t    expires_us;
+        struct guid guid;
+};
+
+/* Both: one reference, the caller's. NULL without memory. */
+struct message *message_restore(const struct message_parts *parts);
 struct message *message_new(const struct message_fields *fields);
 
-/* The same message under another topic, QoS or retain flag. NULL without memory. */
-struct message *message_copy(const struct message *message, struct str topic, uint8_t qos,
-                             bool retain);
+/* The same message under another topic, QoS or retain flag, for whoever rewrites it on its way: it
+ * takes the receipt over, and must go in its place. NULL without memory. */
+struct message *message_copy(struct message *message, struct str topic, uint8_t qos, bool retain);
+
+/* A message of its own with the same content and publisher under `topic`. NULL without memory. */
+struct message *message_renew(const struct message *message, struct str topic, struct guid guid);
 
 void message_free(struct message *message);     /* message_put()'s */
 

@@ -51,6 +51,8 @@ METRIC(messages_dropped_slow,    "messages/dropped/slow",
 METRIC(messages_dropped_large,   "messages/dropped/large",
        "messages above the receiver's packet size")
 METRIC(messages_dropped_memory,  "messages/dropped/memory",  "messages lost for want of memory")
+METRIC(messages_dropped_damaged, "messages/dropped/damaged",
+       "queued messages whose record the store could not read")
 METRIC(messages_redispatched,    "messages/redispatched",
        "shared messages handed to another member")
 METRIC(messages_delayed,         "messages/delayed",         "messages published through $delayed")

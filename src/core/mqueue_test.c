@@ -31,20 +31,22 @@ static void push(struct mqueue *mqueue, const struct settings *settings, struct 
                  char *lost_names)
 {
         struct delivery lost;
-        bool            more = mqueue_push(mqueue, settings, &delivery, &lost);
+        uint64_t        key;
+        bool            more = mqueue_push(mqueue, settings, &delivery, &lost, &key);
 
         while (more) {
                 strncat(lost_names, message_payload(lost.message).ptr, 1);
                 delivery_release(&lost);
-                more = mqueue_push(mqueue, settings, NULL, &lost);
+                more = mqueue_push(mqueue, settings, NULL, &lost, &key);
         }
 }
 
 static void drain(struct mqueue *mqueue, char *names)
 {
         struct delivery delivery;
+        uint16_t        id;
 
-        while (mqueue_pop(mqueue, &delivery)) {
+        while (mqueue_pop(mqueue, &delivery, &id)) {
                 strncat(names, message_payload(delivery.message).ptr, 1);
                 delivery_release(&delivery);
         }
@@ -124,6 +126,7 @@ TEST(watermarks_are_told_once)
         char            lost[8]  = "";
         struct delivery delivery;
         struct mqueue   mqueue;
+        uint16_t        id;
 
         settings.mqueue_high_percent = 60;
         settings.mqueue_low_percent  = 20;
@@ -136,7 +139,7 @@ TEST(watermarks_are_told_once)
         EXPECT(!mqueue_rose(&mqueue, &settings), "told once");
         while (mqueue.len > 1) {
                 EXPECT(!mqueue_fell(&mqueue, &settings), "not below two yet");
-                mqueue_pop(&mqueue, &delivery);
+                mqueue_pop(&mqueue, &delivery, &id);
                 delivery_release(&delivery);
         }
         EXPECT(mqueue_fell(&mqueue, &settings), "below two");

@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "core/pubsub.h"
-#include "core/replay.h"
 #include "core/shared.h"
 
 /* A message for another shard's plain subscribers, with the routes that lead to them. */
@@ -34,6 +33,7 @@ static void dispatch_deliver(struct loop *loop, struct mail *mail)
 
         on_shard(loop);
         pubsub_dispatch(shard_of(loop), dispatch->message, dispatch->routes, dispatch->count);
+        receipt_mailed(dispatch->message, shard_of(loop));
         message_put(dispatch->message);
 }
 
@@ -44,8 +44,9 @@ static void dispatch_drop(struct mail *mail)
 
 static const struct mail_ops dispatch_ops = { "dispatch", dispatch_deliver, dispatch_drop };
 
-static void no_memory(struct shard *shard)
+static void no_memory(struct shard *shard, const struct message *message)
 {
+        receipt_lose(message);
         metric_add(&shard->metrics.messages_dropped_memory, 1);
 }
 
@@ -62,10 +63,11 @@ ON_SHARD static void dispatch_to(struct shard *shard, unsigned to, struct messag
                                                sizeof *mail + count * sizeof mail->routes[0]);
 
         if (mail == NULL) {
-                no_memory(shard);
+                no_memory(shard, message);
                 return;
         }
         mail->message = message_get(message);
+        receipt_mail(message, shard);
         for (uint32_t i = 0; i < matches->count && mail->count < count; i++)
                 if (route_has_shard(matches->routes[i], to))
                         mail->routes[mail->count++] = matches->routes[i];
@@ -74,20 +76,10 @@ ON_SHARD static void dispatch_to(struct shard *shard, unsigned to, struct messag
 static bool member_send(struct shard *shard, const struct route *route, const struct group *group,
                         struct message *message, const struct member *except, uint32_t hops);
 
-static void member_deliver(struct loop *loop, struct mail *mail)
+/* The member has left meanwhile. A mail's pointers are not passed on: look the group up again. */
+ON_SHARD static bool send_on(struct shard *shard, const struct member_mail *to)
 {
-        struct member_mail *to    = (struct member_mail *)(void *)mail;
-        struct shard       *shard = shard_of(loop);
-        struct str          name  = str_from(to->group, to->group_len);
-
-        on_shard(loop);
-        if (to->member->subscription != NULL) {
-                pubsub_deliver(to->member->subscription, to->message, false);
-                message_put(to->message);
-                return;
-        }
-
-        /* It has left meanwhile. A mail's pointers are not passed on: look the group up again. */
+        struct str    name = str_from(to->group, to->group_len);
         struct route *route = to->hops < MEMBER_HOPS_MAX
                                       ? router_find(shard->broker->router, route_filter(to->route))
                                       : NULL;
@@ -97,13 +89,25 @@ static void member_deliver(struct loop *loop, struct mail *mail)
         for (uint32_t i = 0; list != NULL && i < list->count; i++) {
                 if (!str_eq(list->groups[i]->name, name))
                         continue;
-                if (member_send(shard, route, list->groups[i], to->message, to->member,
-                                to->hops + 1))
-                        metric_add(&shard->metrics.messages_redispatched, 1);
-                message_put(to->message);
-                return;
+                return member_send(shard, route, list->groups[i], to->message, to->member,
+                                   to->hops + 1);
         }
-        metric_add(&shard->metrics.messages_dropped, 1);
+        return false;
+}
+
+static void member_deliver(struct loop *loop, struct mail *mail)
+{
+        struct member_mail *to    = (struct member_mail *)(void *)mail;
+        struct shard       *shard = shard_of(loop);
+
+        on_shard(loop);
+        if (to->member->subscription != NULL)
+                pubsub_deliver(to->member->subscription, to->message, false);
+        else if (send_on(shard, to))
+                metric_add(&shard->metrics.messages_redispatched, 1);
+        else
+                metric_add(&shard->metrics.messages_dropped, 1);
+        receipt_mailed(to->message, shard);
         message_put(to->message);
 }
 
@@ -132,10 +136,11 @@ ON_SHARD static bool member_send(struct shard *shard, const struct route *route,
                                              sizeof *mail + group->name.len);
 
         if (mail == NULL) {
-                no_memory(shard);
+                no_memory(shard, message);
                 return true;
         }
         mail->message   = message_get(message);
+        receipt_mail(message, shard);
         mail->route     = route;
         mail->member    = member;
         mail->hops      = hops;
@@ -199,12 +204,10 @@ unsigned publish(struct shard *shard, struct message *message)
                 message_put(message);
                 return 1;       /* somebody took it: a hook is not "nobody wanted it" */
         }
-        if (message->retain)            /* [MQTT3-3.3.1-12] [MQTT5-3.3.1-8] */
-                retain_store(shard, message);
         /* From here to the sessions of all who match, and to none else [MQTT-4.5.0-1]
          * [MQTT-3.3.2-3]. */
         if (!router_match(shard->broker->router, message_topic(message), &shard->matches))
-                no_memory(shard);
+                no_memory(shard, message);
         sent = dispatch_plain(shard, message);
         sent += dispatch_groups(shard, message);
         if (sent == 0 && !str_starts(message_topic(message), STR("$SYS/"))) {
@@ -217,33 +220,44 @@ unsigned publish(struct shard *shard, struct message *message)
         return sent;
 }
 
-bool publish_fields(struct shard *shard, struct message_fields *fields)
+struct message *message_stamp(struct shard *shard, struct message_fields *fields)
 {
+        struct message *message;
+
         fields->wall_us = shard->loop.now.wall_us;
         fields->guid    = guid_next(&shard->guids, fields->wall_us);
+        message         = message_new(fields);
+        if (message == NULL)
+                metric_add(&shard->metrics.messages_dropped_memory, 1);
+        return message;
+}
 
-        struct message *message = message_new(fields);
+bool publish_fields(struct shard *shard, struct message_fields *fields)
+{
+        struct message *message = message_stamp(shard, fields);
 
-        if (message == NULL) {
-                no_memory(shard);
+        if (message == NULL)
                 return false;
-        }
         publish(shard, message);
         return true;
 }
 
-bool publish_redispatch(struct shard *shard, const struct subscription *leaving, struct str group,
-                        struct message *message)
+bool publish_to_group(struct shard *shard, struct str name, const struct member *except,
+                      struct message *message)
 {
-        const struct route      *route = leaving->route;
+        struct subscription_name parsed;
+        bool                     valid = subscription_name_parse(name, &parsed);
+        const struct route      *route = valid ? router_find(shard->broker->router, parsed.filter)
+                                               : NULL;
         const struct group_list *list =
-                atomic_load_explicit(&route->groups, memory_order_acquire);
+                route != NULL ? atomic_load_explicit(&route->groups, memory_order_acquire) : NULL;
         bool sent = false;
 
         for (uint32_t i = 0; list != NULL && i < list->count && !sent; i++)
-                if (str_eq(list->groups[i]->name, group))
-                        sent = member_send(shard, route, list->groups[i], message,
-                                           leaving->member, 1);
+                if (str_eq(list->groups[i]->name, parsed.group))
+                        sent = member_send(shard, route, list->groups[i], message, except, 1);
+        metric_add(sent ? &shard->metrics.messages_redispatched : &shard->metrics.messages_dropped,
+                   1);
         message_put(message);
         return sent;
 }

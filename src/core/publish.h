@@ -16,12 +16,17 @@
 /* Takes the message. Returns on how many routes and groups it went; 0: nobody wanted it. */
 unsigned publish(struct shard *shard, struct message *message) ON_SHARD;
 
-/* The message of the fields, with guid and time filled in, published. False without memory. */
+/* The message of the fields, with guid and time filled in. NULL without memory, which is counted.
+ * */
+struct message *message_stamp(struct shard *shard, struct message_fields *fields) ON_SHARD;
+
+/* The same, published. False without memory. */
 bool publish_fields(struct shard *shard, struct message_fields *fields) ON_SHARD;
 
-/* Hands a message that a leaving member of shared group `group` has not had to another member
- * (section 4.8.2). Takes the message. False: there is no other; it was dropped. */
-bool publish_redispatch(struct shard *shard, const struct subscription *leaving, struct str group,
-                        struct message *message) ON_SHARD;
+/* To one member of the shared subscription of that name, as "$share/group/filter", but not to
+ * `except` (may be NULL): what a member that leaves has not had (section 4.8.2). Takes the message.
+ * False: there is nobody; it was dropped. */
+bool publish_to_group(struct shard *shard, struct str name, const struct member *except,
+                      struct message *message) ON_SHARD;
 
 #endif

@@ -1,6 +1,7 @@
 #include "core/replay.h"
 
 #include <assert.h>
+#include <limits.h>
 
 #include "base/memory.h"
 #include "core/pubsub.h"
@@ -77,13 +78,20 @@ ON_SHARD static void retain_here(struct shard *shard, struct message *message)
         if (message->payload_len == 0 || (settings->retained_max_payload != 0 &&
                                           message->payload_len > settings->retained_max_payload)) {
                 retainer_remove(shard->retainer, topic);
+                entry_removal(shard, message);
         } else if (settings->retained_max_messages != 0 &&
                    retainer_count(shard->retainer) >=
                            broker_share(shard->broker, settings->retained_max_messages) &&
                    retainer_find(shard->retainer, topic, shard->loop.now.wall_us) == NULL) {
                 return;
-        } else if (!retainer_put(shard->retainer, message)) {   /* [MQTT-3.3.1-5] */
-                metric_add(&shard->metrics.messages_dropped_memory, 1);
+        } else {                                                /* [MQTT-3.3.1-5] */
+                struct entry *entry = entry_of_retained(shard, message);
+
+                if (!retainer_put(shard->retainer, message, entry)) {
+                        entry_free(entry);
+                        receipt_lose(message);
+                        metric_add(&shard->metrics.messages_dropped_memory, 1);
+                }
         }
         count_retained(shard);
 }
@@ -94,6 +102,7 @@ static void retain_deliver(struct loop *loop, struct mail *mail)
 
         on_shard(loop);
         retain_here(shard_of(loop), retain->message);
+        receipt_mailed(retain->message, shard_of(loop));
         message_put(retain->message);
 }
 
@@ -104,7 +113,7 @@ static void retain_drop(struct mail *mail)
 
 static const struct mail_ops retain_ops = { "retain", retain_deliver, retain_drop };
 
-void retain_store(struct shard *shard, struct message *message)
+ON_SHARD static void retain_store(struct shard *shard, struct message *message)
 {
         unsigned            home = shard_of_topic(shard, message_topic(message));
         struct retain_mail *mail;
@@ -115,10 +124,40 @@ void retain_store(struct shard *shard, struct message *message)
         }
         mail = loop_mail(&shard->loop, home, &retain_ops, sizeof *mail);
         if (mail == NULL) {
+                receipt_lose(message);
                 metric_add(&shard->metrics.messages_dropped_memory, 1);
                 return;
         }
         mail->message = message_get(message);
+        receipt_mail(message, shard);
+}
+
+/* [MQTT3-3.3.1-12] [MQTT5-3.3.1-8] */
+UNCHECKED static enum hook_result on_publish(void *context, struct hook_args *args)
+{
+        (void)context;
+        if ((*args->message)->retain)
+                retain_store(args->shard, *args->message);
+        return HOOK_OK;
+}
+
+bool retain_hook(struct hooks *hooks)
+{
+        return hooks_add(hooks, HOOK_MESSAGE_PUBLISH, on_publish, NULL, INT_MAX);
+}
+
+bool retain_restore(struct shard *shard, struct message *message, uint64_t key)
+{
+        struct entry *entry = entry_adopt(shard, message, KEPT_RETAINED, key);
+
+        if (entry == NULL)
+                return false;
+        if (!retainer_put(shard->retainer, message, entry)) {
+                entry_leave(entry);
+                return false;
+        }
+        count_retained(shard);
+        return true;
 }
 
 /* ---- the retainer's side --------------------------------------------------------------------- */

@@ -25,7 +25,11 @@ void replay_end_all(struct session *session) ON_SHARD;
 void replay_init(struct shard *shard) ON_SHARD;
 void replay_teardown(struct shard *shard) ON_SHARD;
 
-/* The retained message is stored or removed at its topic's shard. */
-void retain_store(struct shard *shard, struct message *message) ON_SHARD;
+/* Hangs on message.publish, behind all others: a message that is to be retained is stored, or the
+ * one before it removed, at its topic's shard. False without memory. */
+bool retain_hook(struct hooks *hooks);
+
+/* A restart has found it under that key; on the topic's shard. False without memory. */
+bool retain_restore(struct shard *shard, struct message *message, uint64_t key) ON_SHARD;
 
 #endif

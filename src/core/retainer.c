@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "core/journal.h"
 #include "mqtt/topic.h"
 
 enum { ID_SIZE = sizeof(uint64_t) };
@@ -25,6 +26,7 @@ enum { ID_SIZE = sizeof(uint64_t) };
 struct node {
         struct node    *parent;         /* NULL: the root */
         struct message *message;        /* a reference, or NULL */
+        struct entry   *entry;          /* its record; owned */
         struct list     children;
         struct list     sibling;        /* in the parent's children */
         struct list     stored;         /* in the retainer's list when there is a message */
@@ -99,6 +101,7 @@ void retainer_free(struct retainer *retainer)
                 return;
         assert(retainer->cursors == 0);         /* they point into the tree */
         while ((node = map_next(&retainer->edges, &at)) != NULL) {
+                entry_free(node->entry);
                 message_put(node->message);
                 mem_free(node);
         }
@@ -107,7 +110,7 @@ void retainer_free(struct retainer *retainer)
         mem_free(retainer);
 }
 
-bool retainer_put(struct retainer *retainer, struct message *message)
+bool retainer_put(struct retainer *retainer, struct message *message, struct entry *entry)
 {
         struct node *node = retainer->root;
         struct str   rest = message_topic(message);
@@ -128,6 +131,9 @@ bool retainer_put(struct retainer *retainer, struct message *message)
 
         struct message *old = node->message;
 
+        entry_pay_later(node->entry);           /* when what replaces it is safe */
+        entry_free(node->entry);
+        node->entry   = entry;
         node->message = message_get(message);
         retainer->bytes += message_size(message);
         if (old != NULL) {
@@ -307,6 +313,7 @@ static void node_clear(struct retainer *retainer, struct node *node)
         retainer->count--;
         retainer->bytes -= message_size(message);
         list_remove(&node->stored);
+        entry_free(TAKE(node->entry));
         message_put(message);
 }
 

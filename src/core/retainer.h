@@ -15,14 +15,16 @@
 #include "core/message.h"
 
 struct retainer;
+struct entry;
 struct retained_cursor;
 
 struct retainer *retainer_new(struct hash_key key);     /* NULL without memory */
 void             retainer_free(struct retainer *retainer);
 
-/* Stores the message under its topic, instead of one that is there. The caller keeps its reference;
- * false without memory. */
-bool retainer_put(struct retainer *retainer, struct message *message);
+/* Stores the message under its topic, instead of one that is there, and takes its record (NULL:
+ * none, it is not kept), which is freed with it. The caller keeps its reference to the message;
+ * false without memory, and the record is the caller's. */
+bool retainer_put(struct retainer *retainer, struct message *message, struct entry *entry);
 bool retainer_remove(struct retainer *retainer, struct str topic);      /* true: there was one */
 
 /* The message of a topic, a view; NULL when there is none or it has expired (it is removed

@@ -23,7 +23,7 @@ static struct message *message_of(const char *topic, uint64_t expires_us)
 static bool put(struct retainer *r, const char *topic, uint64_t expires_us)
 {
         struct message *m  = message_of(topic, expires_us);
-        bool            ok = retainer_put(r, m);
+        bool            ok = retainer_put(r, m, NULL);
 
         message_put(m);
         return ok;
@@ -36,7 +36,7 @@ static bool has_nodes(struct retainer *r, const char *topic)
         bool            ok;
 
         mem_fail_after(0);
-        ok = retainer_put(r, m);
+        ok = retainer_put(r, m, NULL);
         mem_fail_after(-1);
         message_put(m);
         return ok && retainer_remove(r, str_of(topic));
@@ -69,9 +69,9 @@ TEST(one_message_per_topic)
         struct message  *first  = message_of("a//b", 0);
         struct message  *second = message_of("a//b", 0);
 
-        EXPECT(retainer_put(r, first) && retainer_put(r, first));
+        EXPECT(retainer_put(r, first, NULL) && retainer_put(r, first, NULL));
         EXPECT(retainer_find(r, STR("a//b"), 1) == first);
-        EXPECT(retainer_put(r, second));
+        EXPECT(retainer_put(r, second, NULL));
         EXPECT(retainer_find(r, STR("a//b"), 1) == second);
         EXPECT_EQ(first->refs, 1);
         EXPECT_EQ(retainer_count(r), 1);
@@ -264,7 +264,7 @@ TEST(without_memory_nothing_changes)
         for (int64_t n = 0;; n++) {
                 EXPECT(n < 50);
                 mem_fail_after(n);
-                if (retainer_put(r, m))
+                if (retainer_put(r, m, NULL))
                         break;
                 mem_fail_after(-1);
                 EXPECT_EQ(m->refs, 1);
@@ -273,7 +273,7 @@ TEST(without_memory_nothing_changes)
         }
         mem_fail_after(0);
         EXPECT(retained_cursor_new(r, STR("#")) == NULL);
-        EXPECT(retainer_put(r, m));             /* an existing topic costs nothing */
+        EXPECT(retainer_put(r, m, NULL));             /* an existing topic costs nothing */
         mem_fail_after(-1);
         EXPECT_EQ(matches(r, "#", 1), 1);
         message_put(m);
@@ -346,7 +346,7 @@ static void model_put(struct model *m, unsigned i)
 
         if (fail)
                 mem_fail_after(random_below(&m->random, 3));
-        ok = retainer_put(m->retainer, message);
+        ok = retainer_put(m->retainer, message, NULL);
         mem_fail_after(-1);
         EXPECT(ok || fail);
         if (ok) {

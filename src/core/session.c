@@ -35,7 +35,7 @@ static struct str subscription_key(const void *value)
         return subscription_name_of(value);
 }
 
-ON_SHARD static struct session *session_new(struct shard *shard, struct str client_id)
+struct session *session_new(struct shard *shard, struct str client_id)
 {
         struct session *session = mem_zalloc(sizeof *session);
 
@@ -52,6 +52,7 @@ ON_SHARD static struct session *session_new(struct shard *shard, struct str clie
         map_init(&session->subscriptions, subscription_key, shard->broker->key);
         mqueue_init(&session->mqueue);
         list_init(&session->replays);
+        list_init(&session->receipts);
         if (!set_text(&session->client_id, client_id) || !map_add(&shard->sessions, session)) {
                 mem_free((char *)session->client_id.ptr);
                 map_deinit(&session->subscriptions);
@@ -61,6 +62,11 @@ ON_SHARD static struct session *session_new(struct shard *shard, struct str clie
         stat_change(&shard->stats.sessions, 1);
         metric_add(&shard->metrics.sessions_created, 1);
         return session;
+}
+
+bool session_name_user(struct session *session, struct str username)
+{
+        return set_text(&session->username, username);
 }
 
 struct session *session_find(struct shard *shard, struct str client_id)
@@ -111,7 +117,7 @@ struct session *session_open(struct shard *shard, struct str client_id, struct s
                 if (session == NULL)
                         return NULL;
         }
-        if (!set_text(&session->username, username) && !*present) {
+        if (!session_name_user(session, username) && !*present) {
                 session_free(session);
                 return NULL;
         }
@@ -133,6 +139,8 @@ void session_bind(struct session *session, struct peer *peer)
         session->resumed = false;
         session->connected_serial++;
         peer->session = session;
+        session->disconnected_us = 0;
+        journal_session(session);
         subscription_set_online(session, true);
 }
 
@@ -153,6 +161,20 @@ bool session_has_room(const struct session *session)
                session->inflight.count < window_of(session);
 }
 
+/* What is in flight goes to the peer, first or again. False: it cannot be sent to this peer at all
+ * [MQTT-3.1.2-25]. */
+ON_SHARD static bool send_entry(struct session *session, struct inflight_entry *entry)
+{
+        struct peer *peer  = session->peer;
+        bool         again = !entry->fresh;
+
+        entry->fresh = false;
+        if (!entry->released)
+                return peer->ops->publish(peer, &entry->delivery, entry->packet_id, again) || again;
+        peer->ops->release(peer, entry->packet_id);
+        return true;
+}
+
 /* Sends again what was in flight, in the original order, as far as the peer's window goes:
  * PUBREL needs no room in it [MQTT-4.4.0-1]. What a member of a shared group was sent at QoS 2 is
  * among it [MQTT5-4.8.2-4]. */
@@ -171,13 +193,12 @@ ON_SHARD static void resend(struct session *session)
                         entry->unsent  = false;
                         entry->sent_ms = session->shard->loop.now.mono_ms;
                         session->resend_left--;
-                        if (entry->released)
-                                session->peer->ops->release(session->peer, entry->packet_id);
-                        else
-                                session->peer->ops->publish(session->peer, &entry->delivery,
-                                                            entry->packet_id, true);
+                        session->resend_next = entry->next;
+                        if (!send_entry(session, entry))
+                                inflight_remove(&session->inflight, entry);
+                } else {
+                        session->resend_next = entry->next;
                 }
-                session->resend_next = entry->next;
         }
 }
 
@@ -188,10 +209,12 @@ void session_resume(struct session *session)
         session_check(session);
         assert(session->peer != NULL && !session->resumed);
         session->resumed     = true;
-        session->resend_left = session->inflight.count;
+        session->resend_left = 0;
         session->resend_next = entry != NULL ? entry->packet_id : 0;
-        for (; entry != NULL; entry = inflight_next(&session->inflight, entry))
-                entry->unsent = true;
+        for (; entry != NULL; entry = inflight_next(&session->inflight, entry)) {
+                entry->unsent = !entry->held;
+                session->resend_left += entry->unsent;
+        }
         if (session->peer->may_retry && session->shard->settings->retry_interval_ms > 0)
                 loop_timer(&session->shard->loop, &session->retry,
                            session->shard->settings->retry_interval_ms);
@@ -208,14 +231,10 @@ static void on_retry(struct loop *loop, struct timer *timer)
                 return;
         for (struct inflight_entry *entry = inflight_first(&session->inflight); entry != NULL;
              entry = inflight_next(&session->inflight, entry)) {
-                if (entry->unsent || loop->now.mono_ms - entry->sent_ms < every)
+                if (entry->unsent || entry->held || loop->now.mono_ms - entry->sent_ms < every)
                         continue;
                 entry->sent_ms = loop->now.mono_ms;
-                if (entry->released)
-                        session->peer->ops->release(session->peer, entry->packet_id);
-                else
-                        session->peer->ops->publish(session->peer, &entry->delivery,
-                                                    entry->packet_id, true);
+                send_entry(session, entry);
         }
         loop_timer(loop, timer, every);
 }
@@ -230,6 +249,7 @@ void session_unbind(struct session *session, bool publish_will)
         session->peer          = NULL;
         session->resumed       = false;
         session->resend_left   = 0;
+        session->disconnected_us = shard->loop.now.wall_us;
         loop_timer_cancel(&shard->loop, &session->retry);
         subscription_set_online(session, false);
         replay_end_all(session);
@@ -239,6 +259,7 @@ void session_unbind(struct session *session, bool publish_will)
                 session_end(session, REASON_NORMAL_DISCONNECTION);
                 return;
         }
+        journal_session(session);
         if (session->will != NULL && session->will_delay_s == 0)
                 session_publish_will(session);
         else if (session->will != NULL)
@@ -288,14 +309,19 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
         struct shard   *shard  = session->shard;
         uint32_t        before = session->mqueue.len;
         struct delivery lost;
-        bool more = mqueue_push(&session->mqueue, shard->settings, delivery, &lost);
+        uint64_t        key;
+        bool more = mqueue_push(&session->mqueue, shard->settings, delivery, &lost, &key);
 
         while (more) {
                 metric_add(&shard->metrics.messages_dropped_queue, 1);
-                tell_dropped(session, lost.message, "queue_full");
+                if (lost.message != NULL)       /* else it is known by its key alone */
+                        tell_dropped(session, lost.message, "queue_full");
                 delivery_release(&lost);
-                more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost);
+                journal_remove_key(shard, key);
+                more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost, &key);
         }
+        if (mqueue_has_back(&session->mqueue))
+                journal_spill(session);
         stat_change(&shard->stats.queued, (int64_t)session->mqueue.len - before);
         if (mqueue_rose(&session->mqueue, shard->settings))
                 alarm_tell(shard, SESSION_QUEUE_ALARM, session->client_id,
@@ -313,10 +339,11 @@ ON_SHARD static void tell(struct session *session, enum hook_point point, struct
         hooks_run(session->shard->broker->hooks, point, &args);
 }
 
-/* Out to the peer, with room for it. Above QoS 0 it stays in flight under its id until the peer has
- * acknowledged it [MQTT3-4.3.2-1] [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2]
- * [MQTT5-4.3.3-3], and no longer expires [MQTT5-4.3.3-7]. */
-ON_SHARD static void transmit(struct session *session, struct delivery *delivery)
+/* Out to the peer, with room for it; under the packet id that it had before a restart, or 0. Above
+ * QoS 0 it stays in flight under its id until the peer has acknowledged it [MQTT3-4.3.2-1]
+ * [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2] [MQTT5-4.3.3-3], and no longer
+ * expires [MQTT5-4.3.3-7]. */
+ON_SHARD static void transmit(struct session *session, struct delivery *delivery, uint16_t id)
 {
         struct peer *peer = session->peer;
 
@@ -327,7 +354,9 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 return;
         }
 
-        struct inflight_entry *entry = inflight_add(&session->inflight, delivery);
+        struct inflight_entry *entry =
+                id == 0 ? inflight_add(&session->inflight, delivery)
+                        : inflight_restore(&session->inflight, delivery, id);
 
         if (entry == NULL) {
                 metric_add(&session->shard->metrics.messages_dropped_memory, 1);
@@ -336,8 +365,12 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 return;
         }
         entry->sent_ms = session->shard->loop.now.mono_ms;
-        if (!peer->ops->publish(peer, &entry->delivery, entry->packet_id, false))
-                inflight_remove(&session->inflight, entry);     /* [MQTT-3.1.2-25] */
+        entry->fresh   = id == 0;
+        if (id == 0 && entry->delivery.entry != NULL &&
+            !entry_send(entry->delivery.entry, entry->packet_id))
+                entry->held = true;
+        else if (!send_entry(session, entry))
+                inflight_remove(&session->inflight, entry);
 }
 
 ON_SHARD static bool expired(struct session *session, struct delivery *delivery)
@@ -358,6 +391,7 @@ void session_deliver(struct session *session, struct delivery *delivery)
         session_check(session);
         if (expired(session, delivery))
                 return;
+        entry_of_delivery(session, delivery);
         if (peer == NULL || !session->resumed) {                /* [MQTT3-3.1.2-5] */
                 if (delivery->qos > 0 || shard->settings->mqueue_store_qos0)
                         enqueue(session, delivery);
@@ -370,7 +404,7 @@ void session_deliver(struct session *session, struct delivery *delivery)
                         return;
                 }
                 if (!peer->ops->congested(peer)) {
-                        transmit(session, delivery);
+                        transmit(session, delivery, 0);
                         return;
                 }
                 metric_add(&shard->metrics.messages_dropped_slow, 1);
@@ -378,7 +412,7 @@ void session_deliver(struct session *session, struct delivery *delivery)
                 delivery_release(delivery);
         } else if (session->mqueue.len == 0 && session_has_room(session) &&
                    !peer->ops->congested(peer)) {               /* [MQTT-4.6.0-6] */
-                transmit(session, delivery);
+                transmit(session, delivery, 0);
         } else {
                 enqueue(session, delivery);
         }
@@ -386,26 +420,47 @@ void session_deliver(struct session *session, struct delivery *delivery)
 
 /* What may go now: anything while the window has room, QoS 0 in any case [MQTT5-3.3.4-10]
  * [MQTT5-4.9.0-3]. */
-static bool next_waiting(struct session *session, struct delivery *out)
+static bool next_waiting(struct session *session, struct delivery *out, uint16_t *packet_id)
 {
-        return session_has_room(session) ? mqueue_pop(&session->mqueue, out)
+        *packet_id = 0;
+        return session_has_room(session) ? mqueue_pop(&session->mqueue, out, packet_id)
                                          : mqueue_pop_qos0(&session->mqueue, out);
+}
+
+/* Asks the store for what is next in the queue and not in memory. */
+ON_SHARD static void load(struct session *session)
+{
+        struct store_port *store = session->shard->broker->store;
+        struct store_load  load  = { .shard   = session->shard->loop.config.id,
+                                     .session = session->serial };
+
+        load.count = mqueue_to_load(&session->mqueue, load.keys, STORE_LOAD_MAX);
+        if (load.count == 0)
+                return;
+        if (store->ops->load(store, &load))
+                list_push_back(&session->shard->journal.loading, &session->in_loading);
+        else
+                session->mqueue.loading = false;        /* no memory: the next pump asks again */
 }
 
 void session_pump(struct session *session)
 {
         struct delivery delivery;
+        uint16_t        packet_id;
 
         session_check(session);
         if (session->busy || session->peer == NULL || !session->resumed)
                 return;
         session->busy = true;
         resend(session);
-        while (!session->peer->ops->congested(session->peer) && next_waiting(session, &delivery)) {
+        while (!session->peer->ops->congested(session->peer) &&
+               next_waiting(session, &delivery, &packet_id)) {
                 stat_change(&session->shard->stats.queued, -1);
-                if (!expired(session, &delivery))
-                        transmit(session, &delivery);
+                if (packet_id != 0 || !expired(session, &delivery)) /* [MQTT-4.3.3-7] */
+                        transmit(session, &delivery, packet_id);
         }
+        if (session->mqueue.spilled > 0)
+                load(session);
         if (mqueue_fell(&session->mqueue, session->shard->settings))
                 alarm_tell(session->shard, SESSION_QUEUE_ALARM, session->client_id, NULL);
         if (session->mqueue.len == 0)
@@ -437,21 +492,51 @@ bool session_puback(struct session *session, uint16_t packet_id)
         return true;
 }
 
-bool session_pubrec(struct session *session, uint16_t packet_id, enum reason reason)
+enum pubrec session_pubrec(struct session *session, uint16_t packet_id, enum reason reason)
 {
         struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);
 
-        if (entry == NULL || (!entry->released && entry->delivery.qos != 2))
-                return false;
+        if (entry == NULL || (!entry->released && (entry->delivery.qos != 2 || entry->held)))
+                return PUBREC_UNKNOWN;
         if (!entry->released) {
                 tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
-                delivery_release(&entry->delivery);     /* never sent again [MQTT5-4.3.3-6] */
+                if (entry->delivery.entry != NULL && !entry_release(entry->delivery.entry))
+                        entry->held = true;
+                delivery_strip(&entry->delivery);       /* never sent again [MQTT5-4.3.3-6] */
                 entry->released = true;
                 entry->sent_ms  = session->shard->loop.now.mono_ms;     /* of PUBREL from now on */
         }
-        if (reason_is_error(reason))
+        if (reason_is_error(reason)) {
                 finish(session, entry); /* the exchange has ended, the id is free [MQTT5-4.4.0-2] */
+                return PUBREC_KNOWN;
+        }
+        return entry->held ? PUBREC_LATER : PUBREC_KNOWN;
+}
+
+bool session_pubrel(struct session *session, uint16_t packet_id)
+{
+        uint64_t key;
+
+        if (!awaiting_rel_remove(&session->awaiting_rel, packet_id, &key))
+                return false;
+        journal_remove_key(session->shard, key);
         return true;
+}
+
+/* The first time it reaches a peer: like what is sent again, in its turn and as the window allows.
+ * */
+void session_go_on(struct session *session, uint16_t packet_id)
+{
+        struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);
+
+        assert(entry != NULL && entry->held);
+        entry->held = false;
+        if (session->peer == NULL || !session->resumed)
+                return;
+        entry->unsent = true;
+        session->resend_left++;
+        session->resend_next = session->inflight.first;
+        session_pump(session);
 }
 
 /* Until then PUBREL is owed [MQTT5-4.3.3-5]. */

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "core/awaiting_rel.h"
 #include "core/inflight.h"
+#include "core/journal.h"
 #include "core/mqueue.h"
 #include "core/peer.h"
 #include "core/shard.h"
@@ -24,6 +25,10 @@
 #define SESSION_NEVER_EXPIRES UINT32_MAX
 
 enum { SESSION_MAGIC = 0x5e551041 };
+
+struct record;
+struct record_delivery;
+struct record_session;
 
 struct session {
         uint32_t            magic;
@@ -38,6 +43,12 @@ struct session {
         struct inflight     inflight;
         struct mqueue       mqueue;
         struct awaiting_rel awaiting_rel;
+        struct kept         kept;               /* its record (core/journal) */
+        enum durability     durability;         /* of its client; only ever raised */
+        uint64_t            disconnected_us;    /* wall clock; 0: connected */
+        struct list         receipts;           /* of QoS 2 messages of its own, not safe yet */
+        struct list         in_spilling;        /* its queue waits to leave memory */
+        struct list         in_loading;         /* some of it is on its way back */
         struct timer        expiry;
         struct timer        retry;
         struct list         replays;            /* retained messages on their way (core/replay) */
@@ -47,7 +58,7 @@ struct session {
         bool                resumed;            /* the peer got what was in flight: live */
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */
-        uint32_t            resend_left;        /* entries that this peer has not got yet */
+        uint32_t            resend_left;        /* unsent entries: this peer has not got them yet */
         uint64_t            created_us;
         uint64_t            mark;               /* dispatch serial in which `marked` holds */
         uint32_t            marked;             /* its place in the shard's gathered deliveries */
@@ -62,6 +73,20 @@ struct session *session_open(struct shard *shard, struct str client_id, struct s
                              bool clean_start, bool *present) ON_SHARD;
 
 /* NULL: there is none. Nothing but the client identifier tells sessions apart [MQTT-3.1.3-2]. */
+/* A session of its own with nothing in it; NULL without memory. For session_open() and
+ * session_restore(). */
+struct session *session_new(struct shard *shard, struct str client_id) ON_SHARD;
+bool            session_name_user(struct session *session, struct str username) ON_SHARD;
+
+/* A restart has found it under that key; its will (may be NULL) is taken. It waits for its client
+ * as long as is left of its expiry. NULL without memory, or when there is one already. */
+struct session *session_restore(struct shard *shard, const struct record_session *record,
+                                uint64_t key, struct message *will) ON_SHARD;
+
+/* A restart has found a message of its queue, or what it had in flight, under that key. */
+bool session_restore_delivery(struct session *session, const struct record_delivery *delivery,
+                              uint64_t key) ON_SHARD;
+
 struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD;
 
 /* Binds the peer; session_resume(), after the CONNACK, sends again what was not acknowledged in the
@@ -81,10 +106,30 @@ void session_free(struct session *session) ON_SHARD;    /* without a word: teard
 void session_deliver(struct session *session, struct delivery *delivery) ON_SHARD;
 
 /* Acknowledgements from the peer. False: no such packet id is in flight. After session_pubrec() it
- * is the caller who sends PUBREL, found or not, unless `reason` is an error. */
-bool session_puback(struct session *session, uint16_t packet_id) ON_SHARD;
-bool session_pubrec(struct session *session, uint16_t packet_id, enum reason reason) ON_SHARD;
-bool session_pubcomp(struct session *session, uint16_t packet_id) ON_SHARD;
+ * is the caller who sends PUBREL, found or not, unless `reason` is an error, or PUBREC_LATER says
+ * that the session will. */
+enum pubrec { PUBREC_UNKNOWN, PUBREC_KNOWN, PUBREC_LATER };
+
+bool        session_puback(struct session *session, uint16_t packet_id) ON_SHARD;
+enum pubrec session_pubrec(struct session *session, uint16_t packet_id,
+                           enum reason reason) ON_SHARD;
+bool        session_pubcomp(struct session *session, uint16_t packet_id) ON_SHARD;
+
+/* PUBREL from the peer: its packet id is free. False: there was none. */
+bool session_pubrel(struct session *session, uint16_t packet_id) ON_SHARD;
+
+/* The session and what is in it outlives the process from now on, at that level or the one it has.
+ * */
+void session_keep(struct session *session, enum durability durability) ON_SHARD;
+
+/* The journal's: the record of what is in flight under that packet id is safe. */
+void session_go_on(struct session *session, uint16_t packet_id) ON_SHARD;
+
+/* The store's: a message of the queue that is in memory again; NULL: it is not to be had. Takes the
+ * reference. session_loads_end() says that those were all that were asked for. */
+void session_load(struct session *session, uint64_t key, const struct record *record,
+                  struct message *message) ON_SHARD;
+void session_loads_end(struct session *session) ON_SHARD;
 
 /* Sends what waits as far as window and peer allow. */
 void session_pump(struct session *session) ON_SHARD;

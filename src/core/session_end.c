@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/alarm.h"
+#include "core/pending.h"
 #include "core/publish.h"
 #include "core/replay.h"
 
@@ -34,14 +35,39 @@ void session_publish_will(struct session *session)
                 properties.message_expiry_s = (uint32_t)(will->expires_us / 1000000);
         }
         fields.properties = &properties;
-        publish_fields(session->shard, &fields);
+
+        struct message *due = message_stamp(session->shard, &fields);
+
+        if (due != NULL && session->durability != DURABILITY_MEMORY)
+                pending_publish(session->shard, due, &(struct pending_to){ .except = NULL });
+        else if (due != NULL)
+                publish(session->shard, due);
         message_put(will);
+        journal_session(session);               /* which has no will any more */
 }
 
 void session_drop_will(struct session *session)
 {
         loop_timer_cancel(&session->shard->loop, &session->will_timer);
         message_put(TAKE(session->will));
+}
+
+/* A message of its own: the one that is left may still be owed to its publisher. */
+ON_SHARD static void pass_on(struct session *session, const struct subscription *subscription,
+                             const struct message *message)
+{
+        struct shard     *shard = session->shard;
+        struct pending_to to    = { subscription_name_of(subscription), subscription->member };
+        struct message   *copy =
+                message_renew(message, message_topic(message),
+                              guid_next(&shard->guids, shard->loop.now.wall_us));
+
+        if (copy == NULL)
+                metric_add(&shard->metrics.messages_dropped_memory, 1);
+        else if (session->durability != DURABILITY_MEMORY)
+                pending_publish(shard, copy, &to);
+        else
+                publish_to_group(shard, to.name, to.except, copy);
 }
 
 /* Hands a message of a shared group to another member: those that this session has never been
@@ -55,28 +81,32 @@ ON_SHARD static void hand_over(struct session *session, const struct delivery *d
         if (delivery->share == 0 || delivery->message == NULL)
                 return;
         while ((subscription = map_next(&session->subscriptions, &at)) != NULL) {
-                struct subscription_name name;
-
-                if (subscription->share != delivery->share ||
-                    !subscription_name_parse(subscription_name_of(subscription), &name))
+                if (subscription->share != delivery->share)
                         continue;
                 atomic_store_explicit(&subscription->member->online, false, memory_order_relaxed);
-                if (publish_redispatch(session->shard, subscription, name.group,
-                                       message_get(delivery->message)))
-                        metric_add(&session->shard->metrics.messages_redispatched, 1);
+                pass_on(session, subscription, delivery->message);
+                entry_pay_later(delivery->entry);
                 return;
         }
 }
 
 ON_SHARD static void hand_over_all(struct session *session)
 {
-        struct delivery delivery;
+        struct mqueue_spilled spilled;
+        struct delivery       delivery;
+        uint16_t              packet_id;
 
         for (struct inflight_entry *entry = inflight_first(&session->inflight); entry != NULL;
              entry = inflight_next(&session->inflight, entry))
                 if (entry->delivery.qos == 1)
                         hand_over(session, &entry->delivery);
-        while (mqueue_pop(&session->mqueue, &delivery)) {
+        while (mqueue_pop_spilled(&session->mqueue, &spilled)) {
+                stat_change(&session->shard->stats.queued, -1);
+                if (spilled.shared)     /* known by its key alone: nobody can be given it */
+                        metric_add(&session->shard->metrics.messages_dropped_queue, 1);
+                journal_remove_key(session->shard, spilled.key);
+        }
+        while (mqueue_pop(&session->mqueue, &delivery, &packet_id)) {
                 stat_change(&session->shard->stats.queued, -1);
                 hand_over(session, &delivery);
                 delivery_release(&delivery);
@@ -104,9 +134,19 @@ void session_end(struct session *session, enum reason why)
         session_free(session);
 }
 
+/* Messages that it published at QoS 2 and that are not safe yet go on without it. */
+ON_SHARD static void forget_receipts(struct session *session)
+{
+        struct list *link;
+
+        while ((link = list_pop(&session->receipts)) != NULL)
+                list_entry(link, struct receipt, in_session)->session = NULL;
+}
+
 void session_free(struct session *session)
 {
         struct shard *shard = session->shard;
+        uint64_t      key;
 
         assert(session->magic == SESSION_MAGIC && session->peer == NULL);
         map_remove(&shard->sessions, session->client_id);
@@ -120,7 +160,16 @@ void session_free(struct session *session)
         inflight_deinit(&session->inflight);
         stat_change(&shard->stats.queued, -(int64_t)session->mqueue.len);
         mqueue_deinit(&session->mqueue);
-        awaiting_rel_deinit(&session->awaiting_rel);
+        forget_receipts(session);
+        while (awaiting_rel_pop(&session->awaiting_rel, &key))
+                journal_remove_key(shard, key);
+        if (list_linked(&session->in_spilling))
+                list_remove(&session->in_spilling);
+        if (list_linked(&session->in_loading))
+                list_remove(&session->in_loading);
+        journal_forget(shard, &session->kept);
+        if (session->durability != DURABILITY_MEMORY)
+                atomic_fetch_sub_explicit(&shard->broker->kept_sessions, 1, memory_order_relaxed);
         mem_free((char *)session->client_id.ptr);
         mem_free((char *)session->username.ptr);
         session->magic = 0;

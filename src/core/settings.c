@@ -38,6 +38,7 @@ void settings_init(struct settings *settings)
         settings->mqueue_max_bytes    = 67108864;
         settings->mqueue_high_percent = 60;
         settings->mqueue_low_percent  = 20;
+        settings->mqueue_max_memory   = 1048576;
         settings->mqueue_drop         = MQUEUE_DROP_OLDEST;
         settings->mqueue_store_qos0   = true;
 
@@ -46,5 +47,7 @@ void settings_init(struct settings *settings)
         settings->retained_max_payload  = 1048576;
         settings->retained_expiry_s     = 0;
         settings->delayed_max_messages  = 100000;
+        settings->store_linger_ms       = 1;
+        settings->store_interval_ms     = 1000;
         settings->sys_interval_ms       = 60000;
 }

@@ -52,6 +52,7 @@ struct settings {
         uint32_t mqueue_high_percent, mqueue_low_percent;
         enum mqueue_drop mqueue_drop;
         bool     mqueue_store_qos0;
+        uint64_t mqueue_max_memory;             /* bytes; beyond it only the index; 0: no limit */
         char     mqueue_priorities[SETTINGS_TEXT_MAX];  /* "topic/1=10,topic/2=8"; empty: simple */
 
         /* shared, retained, delayed */
@@ -60,6 +61,10 @@ struct settings {
         uint32_t retained_max_payload;          /* bytes; 0: no limit */
         uint32_t retained_expiry_s;             /* 0: never */
         uint32_t delayed_max_messages;
+
+        /* store */
+        uint32_t store_linger_ms;               /* before a batch is cut, under strict */
+        uint32_t store_interval_ms;             /* between batches, under relaxed */
 
         /* $SYS */
         uint32_t sys_interval_ms;               /* 0: off */

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/pending.h"
 #include "core/pubsub.h"
 #include "core/replay.h"
 #include "core/session.h"
@@ -42,6 +43,8 @@ bool shard_init(struct shard *shard, struct broker *broker, const struct loop_co
         role_claim(&shard->loop);
         replay_init(shard);
         role_leave();
+        list_init(&shard->pendings);
+        journal_init(&shard->journal, shard);
         shard->sweep.fire          = on_sweep;
         broker->shards[config->id] = shard;
         broker->loops[config->id]  = &shard->loop;
@@ -59,6 +62,8 @@ void shard_deinit(struct shard *shard)
         size_t          at = 0;
 
         role_claim(&shard->loop);
+        journal_close(shard);
+        pending_clear(shard);
         while ((session = map_next(&shard->sessions, &at)) != NULL) {
                 session_free(session);
                 at = 0;
@@ -66,9 +71,11 @@ void shard_deinit(struct shard *shard)
         map_deinit(&shard->sessions);
         loop_timer_cancel(&shard->loop, &shard->sweep);
         replay_teardown(shard);
+        retainer_free(shard->retainer);
+        journal_drop_receipts(&shard->journal);
         role_leave();
         loop_deinit(&shard->loop);
-        retainer_free(shard->retainer);
+        journal_deinit(&shard->journal);
         mem_free(shard->matches.routes);
         mem_free(shard->gathered);
 }
@@ -89,7 +96,8 @@ bool broker_init(struct broker *broker, unsigned shard_count, const char *node_n
         broker->router = router_new(shard_count, broker->key);
         broker->hooks  = hooks_new();
         broker->access = access_new();
-        if (broker->router != NULL && broker->hooks != NULL && broker->access != NULL)
+        if (broker->router != NULL && broker->hooks != NULL && broker->access != NULL &&
+            retain_hook(broker->hooks))
                 return true;
         broker_deinit(broker);
         return false;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "core/access.h"
 #include "core/hooks.h"
+#include "core/journal.h"
 #include "core/metrics.h"
 #include "core/retainer.h"
 #include "core/router.h"
@@ -29,6 +30,8 @@ struct broker {
         struct router  *router;
         struct hooks   *hooks;
         struct access  *access;
+        struct store_port *store;       /* NULL: nothing outlives the process */
+        _Atomic uint32_t kept_sessions; /* that outlive it, of all shards */
         struct hash_key key;            /* of client ids and topics; a secret of the process */
         char            node_name[128];
         uint64_t        started_us;
@@ -43,6 +46,9 @@ struct shard {
         struct guid_source     guids;
         struct metrics         metrics;
         struct stats           stats;
+        struct journal         journal;
+        struct list            pendings;                /* messages that wait for their time */
+        uint32_t               pending_count;
         struct map             sessions;                /* client id -> struct session */
         struct retainer       *retainer;
         struct matches         matches;                 /* scratch of one publish */

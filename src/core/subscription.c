@@ -111,6 +111,7 @@ ON_SHARD static void forget(struct subscription *subscription)
 
         map_remove(&session->subscriptions, subscription_name_of(subscription));
         route_out(subscription);
+        journal_forget(session->shard, &subscription->kept);
         stat_change(&session->shard->stats.subscriptions, -1);
         mem_free(subscription);
 }
@@ -171,9 +172,28 @@ enum reason subscription_add(struct session *session, struct str name,
                         return REASON_QUOTA_EXCEEDED;
                 reason = subscription_new(session, name, &parsed, options);
         }
-        if (!reason_is_error(reason))
-                tell(session, HOOK_SESSION_SUBSCRIBED, name);
+        if (reason_is_error(reason))
+                return reason;
+        journal_subscription(map_find(&session->subscriptions, name));
+        tell(session, HOOK_SESSION_SUBSCRIBED, name);
         return reason;
+}
+
+bool subscription_restore(struct session *session, struct str name,
+                          const struct subscription_options *options, uint64_t key)
+{
+        struct subscription_name parsed;
+        struct subscription     *subscription;
+
+        if (!subscription_name_parse(name, &parsed) ||
+            map_find(&session->subscriptions, name) != NULL ||
+            reason_is_error(subscription_new(session, name, &parsed, options)))
+                return false;
+        subscription       = map_find(&session->subscriptions, name);
+        subscription->kept = (struct kept){ .key    = key,
+                                            .kind   = KEPT_SUBSCRIPTION,
+                                            .posted = true };
+        return true;
 }
 
 enum reason subscription_remove(struct session *session, struct str name)

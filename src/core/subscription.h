@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "core/delivery.h"
+#include "core/kept.h"
 #include "core/router.h"
 #include "mqtt/topic.h"
 
@@ -25,6 +26,7 @@ struct subscription {
         struct route               *route;
         struct member              *member;     /* of a shared group; NULL for a plain one */
         struct subscription_options options;
+        struct kept                 kept;       /* its record (core/journal) */
         uint32_t                    index;      /* its place among the shard's of this route */
         uint32_t                    share;      /* tells shared ones apart; 0: a plain one */
         uint16_t                    name_len;
@@ -41,6 +43,11 @@ static inline struct str subscription_name_of(const struct subscription *s)
  * messages are sent after replay_start(), so that SUBACK comes first. */
 enum reason subscription_add(struct session *session, struct str name,
                              const struct subscription_options *options, bool *existed) ON_SHARD;
+
+/* A restart has found it under that key: whatever is configured now, it stands. False without
+ * memory. */
+bool subscription_restore(struct session *session, struct str name,
+                          const struct subscription_options *options, uint64_t key) ON_SHARD;
 
 /* SUCCESS or NO_SUBSCRIPTION_EXISTED. Under just that name [MQTT-3.10.4-1]; nothing new comes by it
  * from now on [MQTT-3.10.4-2], and what is under way stays in the session [MQTT-3.10.4-3]. */

@@ -17,25 +17,48 @@ static struct clock_time world_clock(void *context)
 
 static void world_teardown(struct world *world)
 {
-        for (unsigned i = 0; i < world->broker.shard_count; i++)
-                client_manager_free(world->broker.clients[i]);
         for (unsigned i = 0; i < world->broker.shard_count; i++) {
-                if (world->broker.shards[i] == NULL || world->delayed == NULL)
+                if (world->broker.shards[i] == NULL)
                         continue;
                 role_claim(world->broker.loops[i]);
-                delayed_clear(world->delayed, world->broker.shards[i]);
+                journal_close(world->broker.shards[i]);
                 role_leave();
         }
+        for (unsigned i = 0; i < world->broker.shard_count; i++)
+                client_manager_free(world->broker.clients[i]);
         for (unsigned i = 0; i < world->broker.shard_count; i++) {
                 if (world->broker.shards[i] == NULL)
                         continue;
                 shard_deinit(world->broker.shards[i]);
                 mem_free(world->broker.shards[i]);
         }
+        store_free(world->store);
         broker_deinit(&world->broker);
         sys_free(world->sys);
         delayed_free(world->delayed);
+        if (world->own_vault)
+                vault_free(world->vault);
         mem_free(world);
+}
+
+static bool world_add_store(struct world *world, const struct world_plan *plan)
+{
+        struct loop_config config = { .poll          = poll_memory_new(),
+                                      .clock         = world_clock,
+                                      .clock_context = world };
+        struct engine     *engine;
+
+        if (plan->durability == DURABILITY_MEMORY) {
+                poll_free(config.poll);
+                return true;
+        }
+        world->own_vault = plan->vault == NULL;
+        world->vault     = plan->vault != NULL ? plan->vault : vault_new();
+        engine           = engine_memory_open(world->vault);
+        if (engine == NULL || config.poll == NULL)
+                return false;
+        world->store = store_new(&world->broker, engine, plan->durability, &config);
+        return world->store != NULL;
 }
 
 static bool world_add_shard(struct world *world, unsigned id, uint64_t seed)
@@ -61,17 +84,18 @@ static bool world_add_shard(struct world *world, unsigned id, uint64_t seed)
         return true;
 }
 
-static struct world *world_make(unsigned shards, const struct settings *settings, uint64_t seed,
-                                uint64_t start_ms)
+static struct world *world_make(const struct world_plan *plan, uint64_t seed)
 {
-        struct world *world = mem_zalloc(sizeof *world);
+        uint64_t      start_ms = plan->start_ms != 0 ? plan->start_ms : START_MS;
+        struct world *world    = mem_zalloc(sizeof *world);
 
         if (world == NULL)
                 return NULL;
-        world->settings      = *settings;
-        world->listener.name = "memory:test";
-        world->now           = (struct clock_time){ start_ms, WALL_ZERO_US + start_ms * 1000 };
-        if (!broker_init(&world->broker, shards, "test@world", seed)) {
+        world->settings            = *plan->settings;
+        world->listener.name       = "memory:test";
+        world->listener.durability = plan->durability;
+        world->now = (struct clock_time){ start_ms, WALL_ZERO_US + start_ms * 1000 };
+        if (!broker_init(&world->broker, plan->shards, "test@world", seed)) {
                 mem_free(world);
                 return NULL;
         }
@@ -82,17 +106,9 @@ static struct world *world_make(unsigned shards, const struct settings *settings
         return world;
 }
 
-static struct world *world_begin(struct world *world, uint64_t seed)
+static void world_start(struct world *world)
 {
-        unsigned shards = world->broker.shard_count;
-
-        for (unsigned i = 0; i < shards; i++) {
-                if (!world_add_shard(world, i, seed + i)) {
-                        world_teardown(world);
-                        return NULL;
-                }
-        }
-        for (unsigned i = 0; i < shards; i++) {
+        for (unsigned i = 0; i < world->broker.shard_count; i++) {
                 world->broker.clients[i] = client_manager_new(world->broker.shards[i]);
                 assert(world->broker.clients[i] != NULL);
                 role_claim(world->broker.loops[i]);
@@ -101,27 +117,28 @@ static struct world *world_begin(struct world *world, uint64_t seed)
                         sys_start(world->sys, world->broker.shards[0]);
                 role_leave();
         }
-        return world;
 }
 
-struct world *world_new(unsigned shards, const struct settings *settings, uint64_t seed,
-                        uint64_t start_ms)
+struct world *world_new(const struct world_plan *plan)
 {
-        struct world *world = world_make(shards, settings, seed, start_ms);
+        uint64_t      seed  = plan->seed != 0 ? plan->seed : 1;
+        struct world *world = world_make(plan, seed);
+        bool          good;
 
-        return world != NULL ? world_begin(world, seed) : NULL;
-}
-
-struct world *world_new_with(unsigned shards, const struct settings *settings,
-                             world_prepare *prepare, void *context)
-{
-        struct world *world = world_make(shards, settings, 1, START_MS);
-
-        if (world != NULL && prepare != NULL && !prepare(&world->broker, context)) {
+        if (world == NULL)
+                return NULL;
+        good = (plan->prepare == NULL || plan->prepare(&world->broker, plan->context)) &&
+               world_add_store(world, plan);
+        for (unsigned i = 0; i < plan->shards && good; i++)
+                good = world_add_shard(world, i, seed + i);
+        if (good && world->store != NULL)
+                good = store_recover(world->store);
+        if (!good) {
                 world_teardown(world);
                 return NULL;
         }
-        return world != NULL ? world_begin(world, 1) : NULL;
+        world_start(world);
+        return world;
 }
 
 void world_free(struct world *world)
@@ -143,9 +160,15 @@ void world_crash(struct world *world)
         world_teardown(world);
 }
 
-bool world_turn(struct world *world, unsigned shard)
+unsigned world_loops(const struct world *world)
 {
-        return loop_turn(world->broker.loops[shard], 0);
+        return world->broker.shard_count + (world->store != NULL);
+}
+
+bool world_turn(struct world *world, unsigned loop)
+{
+        return loop_turn(loop < world->broker.shard_count ? world->broker.loops[loop]
+                                                          : store_loop(world->store), 0);
 }
 
 bool world_run(struct world *world)
@@ -153,7 +176,7 @@ bool world_run(struct world *world)
         for (unsigned turn = 0; turn < WORLD_TURNS_MAX; turn++) {
                 bool did = false;
 
-                for (unsigned i = 0; i < world->broker.shard_count; i++)
+                for (unsigned i = 0; i < world_loops(world); i++)
                         did |= world_turn(world, i);
                 if (!did)
                         return true;

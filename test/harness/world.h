@@ -4,6 +4,7 @@
 #define LINNET_TEST_HARNESS_WORLD_H
 
 #include "client/client.h"
+#include "services/store/store.h"
 
 enum { WORLD_PIPE_BYTES = 1 << 20, WORLD_TURNS_MAX = 100000, WORLD_STEP_MS = 100 };
 
@@ -14,28 +15,39 @@ struct world {
         struct client_listener listener;
         struct sys            *sys;             /* the services that a daemon has too */
         struct delayed        *delayed;
+        struct store          *store;           /* NULL: nothing is kept */
+        struct vault          *vault;           /* what the store has committed */
+        bool                   own_vault;       /* goes with the world */
         unsigned               next;            /* the shard that accepts next */
 };
 
-/* NULL without memory. The settings are copied. From the seed follow the broker's secret and all it
- * draws; its clock begins at start_ms: for worlds one after the other on one clock. */
-struct world *world_new(unsigned shards, const struct settings *settings, uint64_t seed,
-                        uint64_t start_ms);
+/* How to make one. Zeroed it is the default but for `shards` and `settings`. */
+struct world_plan {
+        unsigned               shards;
+        const struct settings *settings;        /* copied */
+        uint64_t               seed;            /* of the broker's secret and all it draws; 0: 1 */
+        uint64_t               start_ms;        /* its clock begins there; 0: 1000 */
+        enum durability        durability;
+        struct vault          *vault;           /* the store's disk, the caller's; NULL: its own */
+        bool                 (*prepare)(struct broker *broker, void *context);
+        void                  *context;         /* adds what comes before shards start: providers */
+};
 
-/* `prepare` adds what a broker gets before its shards start, as access providers. */
-typedef bool world_prepare(struct broker *broker, void *context);
-struct world *world_new_with(unsigned shards, const struct settings *settings,
-                             world_prepare *prepare, void *context);
+/* NULL without memory, or when the store does not recover. */
+struct world *world_new(const struct world_plan *plan);
 
 /* Frees the ends' broker side too; the test's own ends are the test's to free, before. Asserts
  * that no client outlives its connection; what else is lost LeakSanitizer finds. */
 void world_free(struct world *world);
 
-/* The process dies: no loop turns any more, what was on its way is lost, the ends see it closed. */
+/* The process dies: no loop turns any more, what was on its way is lost, the ends see it closed.
+ * What was committed stays in the plan's vault. */
 void world_crash(struct world *world);
 
-/* One turn of one shard; true when it did anything. */
-bool world_turn(struct world *world, unsigned shard);
+/* One turn of one shard (its number) or of the store (the number of shards); true when it did
+ * anything. */
+bool world_turn(struct world *world, unsigned loop);
+unsigned world_loops(const struct world *world);
 
 /* Moves the clock, which the shards see when they turn next. */
 void world_tick(struct world *world, uint64_t ms);

@@ -1,4 +1,4 @@
-/* $delayed/<seconds>/<topic>: a message that is published later. It is kept in memory by the
+/* $delayed/<seconds>/<topic>: a message that is published later (core/pending), by the
  * shard that received it; access was checked by the client for the topic as it was sent. */
 #ifndef LINNET_SERVICES_MODULES_DELAYED_H
 #define LINNET_SERVICES_MODULES_DELAYED_H
@@ -10,8 +10,6 @@ struct delayed;
 /* Hangs on the hooks; before the shards start. NULL without memory. */
 struct delayed *delayed_new(struct broker *broker);
 
-/* Gives back what still waits on one shard; its loop must not run any more. */
-void delayed_clear(struct delayed *delayed, struct shard *shard) ON_SHARD;
 void delayed_free(struct delayed *delayed);
 
 #endif

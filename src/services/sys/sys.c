@@ -147,6 +147,38 @@ ON_SHARD static void say_mosquitto(struct sys *sys)
                                            metric_sum(sys->broker, &table[i]));
 }
 
+/* What the store has done, and what it has not yet. */
+ON_SHARD static void say_store(struct sys *sys)
+{
+        static const struct {
+                const char *name;
+                size_t      offset;     /* in struct store_stats */
+        } rows[] = {
+                { "commits", offsetof(struct store_stats, commits) },
+                { "records", offsetof(struct store_stats, records) },
+                { "commit_us", offsetof(struct store_stats, commit_us) },
+                { "commit_us/last", offsetof(struct store_stats, commit_us_last) },
+                { "unsynced_bytes", offsetof(struct store_stats, unsynced_bytes) },
+                { "disk_bytes", offsetof(struct store_stats, disk_bytes) },
+                { "damaged", offsetof(struct store_stats, damaged) },
+                { "failing", offsetof(struct store_stats, failing) },
+        };
+        static const char *const levels[] = { "memory", "relaxed", "strict" };
+        const struct store_port *store    = sys->broker->store;
+        const char              *node     = sys->broker->node_name;
+        enum durability          level    = store != NULL ? store->level : DURABILITY_MEMORY;
+        char                     topic[TEXT_MAX];
+
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/durability", node);
+        say(sys->shard, true, topic, str_of(levels[level]));
+        for (size_t i = 0; store != NULL && i < sizeof rows / sizeof rows[0]; i++) {
+                const void *at = (const char *)&store->stats + rows[i].offset;
+
+                snprintf(topic, sizeof topic, "$SYS/brokers/%s/store/%s", node, rows[i].name);
+                say_number(sys->shard, topic, stat_read(at));
+        }
+}
+
 ON_SHARD static void say_stats(struct sys *sys)
 {
         const char *node   = sys->broker->node_name;
@@ -193,6 +225,7 @@ static void on_interval(struct loop *loop, struct timer *timer)
                 return;
         say_identity(sys);
         say_stats(sys);
+        say_store(sys);
         say_metrics(sys);
         say_mosquitto(sys);
         loop_timer(loop, timer, sys->shard->settings->sys_interval_ms);

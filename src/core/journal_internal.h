@@ -1,0 +1,14 @@
+/* The journal as its files see it: journal, journal_safe, entry. */
+#ifndef LINNET_CORE_JOURNAL_INTERNAL_H
+#define LINNET_CORE_JOURNAL_INTERNAL_H
+
+#include "core/journal.h"
+
+/* The thing's record is to be written (again); journal_keep() gives it its key first. */
+void journal_dirty(struct shard *shard, struct kept *kept) ON_SHARD;
+void journal_keep(struct shard *shard, struct kept *kept, enum kept_kind kind) ON_SHARD;
+
+bool journal_has_changes(const struct journal *journal);
+void journal_post(struct journal *journal) ON_SHARD;    /* a batch, unless one is on its way */
+
+#endif

@@ -1,0 +1,181 @@
+/* The store has said that a batch is safe: what waited for it goes on. */
+#include "core/journal.h"
+
+#include <assert.h>
+
+#include "core/alarm.h"
+#include "core/journal_internal.h"
+#include "core/session.h"
+
+ON_SHARD static void entry_go_on(struct entry *entry)
+{
+        const struct receipt *receipt = entry->message != NULL ? entry->message->receipt : NULL;
+        struct journal       *journal = &entry->shard->journal;
+
+        if (entry->wait == ENTRY_READY)
+                return;
+        if (entry->wait == ENTRY_TO_PUBLISH && receipt != NULL && receipt->exact &&
+            !atomic_load_explicit(&receipt->confirmed, memory_order_acquire)) {
+                entry->kept.place = KEPT_HELD;
+                list_push_back(&journal->held, &entry->kept.in_journal);
+                return;
+        }
+        entry->wait = ENTRY_READY;
+        session_go_on(entry->session, entry->packet_id);
+}
+
+ON_SHARD static void kept_is_safe(struct kept *kept)
+{
+        struct entry *entry = list_entry(kept, struct entry, kept);
+
+        kept->place = KEPT_NOWHERE;
+        if (kept->kind == KEPT_SESSION || kept->kind == KEPT_SUBSCRIPTION)
+                return;
+        if (entry->owes) {
+                entry->owes = false;
+                receipt_pay(entry->message, entry->shard);
+        }
+        entry_go_on(entry);
+}
+
+ON_SHARD static void look_at_held(struct journal *journal)
+{
+        struct list held;
+
+        list_init(&held);
+        list_splice(&held, &journal->held);
+        for (struct list *link; (link = list_pop(&held)) != NULL;) {
+                struct entry *entry = list_entry(link, struct entry, kept.in_journal);
+
+                entry->kept.place = KEPT_NOWHERE;
+                entry_go_on(entry);
+        }
+}
+
+static void look_deliver(struct loop *loop, struct mail *mail)
+{
+        (void)mail;
+        on_shard(loop);
+        look_at_held(&shard_of(loop)->journal);
+}
+
+static const struct mail_ops look_ops = { "journal look", look_deliver, NULL };
+
+/* The packet ids that were on their way are safe: deliveries on any shard that waited for it go
+ * out. */
+ON_SHARD static void confirm_exact(struct journal *journal)
+{
+        struct shard *shard  = journal->shard;
+        bool          remote = false;
+        struct list  *link;
+
+        while ((link = list_pop(&journal->exact_flying)) != NULL) {
+                struct receipt *receipt = list_entry(link, struct receipt, in_journal);
+
+                /* Released: who sees it may send what it confirms. */
+                atomic_store_explicit(&receipt->confirmed, true, memory_order_release);
+                remote |= receipt->remote;
+                receipt_finish(receipt);
+        }
+        for (unsigned i = 0; remote && i < shard->broker->shard_count; i++)
+                if (i != shard->loop.config.id)
+                        loop_mail(&shard->loop, i, &look_ops, sizeof(struct mail));
+}
+
+ON_SHARD static void pass_barriers(struct journal *journal)
+{
+        list_each(link, after, &journal->barriers) {
+                struct receipt *receipt = list_entry(link, struct receipt, in_journal);
+
+                if (receipt->batch > journal->safe)
+                        break;
+                receipt_finish(receipt);
+        }
+}
+
+ON_SHARD static void spill(struct journal *journal)
+{
+        list_each(link, after, &journal->spilling) {
+                struct session *session = list_entry(link, struct session, in_spilling);
+
+                if (!mqueue_spill(&session->mqueue))
+                        list_remove(link);
+        }
+}
+
+struct safe_mail {
+        struct mail mail;
+        uint64_t    number;
+        uint64_t    newest_key;
+};
+
+static void safe_deliver(struct loop *loop, struct mail *mail)
+{
+        const struct safe_mail *safe    = (const struct safe_mail *)(const void *)mail;
+        struct journal         *journal = &shard_of(loop)->journal;
+        struct list            *link;
+
+        on_shard(loop);
+        assert(safe->number == journal->posted && journal->safe + 1 == journal->posted);
+        journal->safe = safe->number;
+        if (journal->next_key <= safe->newest_key / SHARDS_MAX)
+                journal->next_key = safe->newest_key / SHARDS_MAX + 1;
+        while ((link = list_pop(&journal->flying)) != NULL)
+                kept_is_safe(list_entry(link, struct kept, in_journal));
+        confirm_exact(journal);
+        pass_barriers(journal);
+        look_at_held(journal);
+        spill(journal);
+        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)
+                journal_post(journal);          /* what has gathered meanwhile lingered enough */
+        else if (journal_has_changes(journal))
+                journal_urge(journal->shard);
+}
+
+static const struct mail_ops safe_ops = { "journal safe", safe_deliver, NULL };
+
+bool journal_tell_safe(struct shard *shard, uint64_t number, uint64_t newest_key)
+{
+        struct parcel    *parcel = NULL;
+        struct safe_mail *mail   = (struct safe_mail *)(void *)parcel_append(
+                &parcel, &safe_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
+
+        if (mail == NULL)
+                return false;
+        mail->number     = number;
+        mail->newest_key = newest_key;
+        loop_post(&shard->loop, parcel);
+        return true;
+}
+
+struct failing_mail {
+        struct mail mail;
+        bool        failing;
+};
+
+static void failing_deliver(struct loop *loop, struct mail *mail)
+{
+        struct shard *shard   = shard_of(loop);
+        bool          failing = ((struct failing_mail *)(void *)mail)->failing;
+
+        on_shard(loop);
+        shard->journal.failing = failing;
+        if (loop->config.id == 0)       /* one of them tells */
+                alarm_tell(shard, "store_failing", str_of(shard->broker->node_name),
+                           failing ? "what must be kept cannot be written, and is refused" : NULL);
+}
+
+static const struct mail_ops failing_ops = { "journal failing", failing_deliver, NULL };
+
+bool journal_tell_failing(struct shard *shard, bool failing)
+{
+        struct parcel       *parcel = NULL;
+        struct failing_mail *mail   = (struct failing_mail *)(void *)parcel_append(
+                &parcel, &failing_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
+
+        if (mail == NULL)
+                return false;
+        mail->failing = failing;
+        loop_post(&shard->loop, parcel);
+        return true;
+}

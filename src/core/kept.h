@@ -1,0 +1,22 @@
+/* A thing that has a record in the store (core/journal). */
+#ifndef LINNET_CORE_KEPT_H
+#define LINNET_CORE_KEPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum kept_kind { KEPT_SESSION, KEPT_SUBSCRIPTION, KEPT_DELIVERY, KEPT_RETAINED, KEPT_PENDING };
+enum kept_place { KEPT_NOWHERE, KEPT_DIRTY, KEPT_FLYING, KEPT_HELD };
+
+/* What one record is made from. Zeroed it is not kept. */
+struct kept {
+        struct list     in_journal;     /* by place */
+        uint64_t        key;            /* 0: not kept */
+        enum kept_kind  kind;
+        enum kept_place place;
+        bool            posted;         /* the record is in the store, or on its way there */
+};
+
+#endif

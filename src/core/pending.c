@@ -1,0 +1,135 @@
+#include "core/pending.h"
+
+#include "base/memory.h"
+#include "core/publish.h"
+
+/* One that waits for its time. */
+struct pending {
+        struct list     in_shard;
+        struct timer    timer;
+        struct message *message;        /* a reference */
+        struct entry   *entry;          /* its record; NULL: nothing is kept */
+};
+
+static void on_safe(struct receipt *receipt)
+{
+        on_shard(&receipt->origin->loop);
+        entry_free(receipt->context);
+}
+
+/* Goes out; the record stays until that is safe. Takes both. */
+ON_SHARD static void go(struct shard *shard, struct entry *entry, struct message *message,
+                        const struct pending_to *to)
+{
+        struct receipt *receipt = NULL;
+
+        if (entry != NULL && shard->broker->store->level == DURABILITY_STRICT)
+                receipt = receipt_open(shard, message, NULL, 0);
+        if (to->name.ptr != NULL)
+                publish_to_group(shard, to->name, to->except, message);
+        else
+                publish(shard, message);
+        if (receipt == NULL || receipt_close(receipt, on_safe, entry) != RECEIPT_WAITS)
+                entry_free(entry);
+}
+
+void pending_publish(struct shard *shard, struct message *message, const struct pending_to *to)
+{
+        go(shard, entry_of_pending(shard, message, shard->loop.now.wall_us, to->name), message, to);
+}
+
+static void pending_free(struct shard *shard, struct pending *pending) ON_SHARD;
+static void pending_free(struct shard *shard, struct pending *pending)
+{
+        loop_timer_cancel(&shard->loop, &pending->timer);
+        list_remove(&pending->in_shard);
+        shard->pending_count--;
+        entry_free(pending->entry);
+        message_put(pending->message);
+        mem_free(pending);
+}
+
+/* Under a new identity: the old one may still be owed to its publisher. */
+static void on_due(struct loop *loop, struct timer *timer)
+{
+        struct pending   *pending = list_entry(timer, struct pending, timer);
+        struct shard     *shard   = shard_of(loop);
+        struct message   *due     = NULL;
+        struct pending_to to      = { .except = NULL };
+
+        on_shard(loop);
+        if (message_expired(pending->message, loop->now.wall_us)) {
+                metric_add(&shard->metrics.messages_dropped_expired, 1);
+        } else {
+                due = message_renew(pending->message, message_topic(pending->message),
+                                    guid_next(&shard->guids, loop->now.wall_us));
+                if (due == NULL)
+                        metric_add(&shard->metrics.messages_dropped_memory, 1);
+        }
+        if (due != NULL) {
+                struct entry *entry = TAKE(pending->entry);
+
+                if (entry != NULL)
+                        to.name = entry->name;
+                go(shard, entry, due, &to);
+        }
+        pending_free(shard, pending);
+}
+
+/* Takes the message; false without memory, and it is gone. */
+static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us,
+                     struct entry *entry) ON_SHARD;
+static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us,
+                     struct entry *entry)
+{
+        struct pending *pending = mem_zalloc(sizeof *pending);
+        uint64_t        now_us  = shard->loop.now.wall_us;
+
+        if (pending == NULL) {
+                receipt_lose(message);
+                entry_free(entry);
+                message_put(message);
+                return false;
+        }
+        pending->message    = message;
+        pending->entry      = entry;
+        pending->timer.fire = on_due;
+        list_push_back(&shard->pendings, &pending->in_shard);
+        shard->pending_count++;
+        loop_timer(&shard->loop, &pending->timer,
+                   due_us > now_us ? (due_us - now_us + 999) / 1000 : 0);
+        return true;
+}
+
+bool pending_at(struct shard *shard, struct message *message, uint64_t due_us)
+{
+        return wait_for(shard, message, due_us,
+                        entry_of_pending(shard, message, due_us, (struct str){ 0 }));
+}
+
+bool pending_restore(struct shard *shard, struct message *message, uint64_t key, uint64_t due_us,
+                     struct str name)
+{
+        struct entry *entry = entry_adopt(shard, message, KEPT_PENDING, key);
+
+        if (entry == NULL) {
+                message_put(message);
+                return false;
+        }
+        message_get(message);
+        entry->due_us = due_us;
+        if (name.len > 0)
+                entry->name = str_from(mem_dup(name), name.len);
+        return wait_for(shard, message, due_us, entry);
+}
+
+uint32_t pending_count(const struct shard *shard)
+{
+        return shard->pending_count;
+}
+
+void pending_clear(struct shard *shard)
+{
+        list_each(link, after, &shard->pendings)
+                pending_free(shard, list_entry(link, struct pending, in_shard));
+}

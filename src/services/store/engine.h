@@ -1,0 +1,98 @@
+/* Where records lie: a transactional store of three ordered tables. One on LMDB, and its twin in
+ * memory for tests, the simulator and `durability = memory`. One thread uses an engine.
+ *
+ *      records   key (8 bytes, big-endian)  -> core/record.h
+ *      bodies    guid (16 bytes)            -> a message's body
+ *      refs      guid                       -> how many records refer to the body, from two on
+ *      aside     table, key                 -> what was found damaged, as it was
+ *
+ * Values carry a checksum (XXH3, over table, key and value), added and checked here. */
+#ifndef LINNET_SERVICES_STORE_ENGINE_H
+#define LINNET_SERVICES_STORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/guid.h"
+#include "base/str.h"
+
+enum engine_table { ENGINE_RECORDS, ENGINE_BODIES, ENGINE_REFS, ENGINE_ASIDE, ENGINE_TABLES };
+
+enum engine_result {
+        ENGINE_OK,
+        ENGINE_NONE,            /* no such key */
+        ENGINE_DAMAGED,         /* there is a value, and its checksum does not fit */
+        ENGINE_GROW,            /* abort, engine_grow(), and do the transaction again */
+        ENGINE_FULL,            /* the disk is: abort, and try the transaction again later */
+        ENGINE_FAILED,          /* anything else; engine_why() says what. Try again later */
+};
+
+struct engine;
+
+struct engine_ops {
+        const char *name;
+
+        /* One transaction at a time. After any result but OK of put, remove or commit the
+         * transaction is to be aborted (after a failed commit: it has been). */
+        enum engine_result (*begin)(struct engine *engine);
+        enum engine_result (*commit)(struct engine *engine);    /* it is on disk, or nothing is */
+        void               (*abort)(struct engine *engine);
+        enum engine_result (*grow)(struct engine *engine);      /* outside of a transaction */
+
+        /* Within a transaction. What get shows lives until the transaction's next change. */
+        enum engine_result (*get)(struct engine *engine, enum engine_table table, struct str key,
+                                  struct str *value);
+        enum engine_result (*put)(struct engine *engine, enum engine_table table, struct str key,
+                                  struct str value);
+        enum engine_result (*remove)(struct engine *engine, enum engine_table table,
+                                     struct str key);   /* NONE when there was none */
+
+        /* Within a transaction: the first entry whose key is not below `from`, in key order. A
+         * damaged one shows its key, and its raw value without the checksum. */
+        enum engine_result (*next)(struct engine *engine, enum engine_table table, struct str from,
+                                   struct str *key, struct str *value);
+
+        uint64_t (*bytes)(const struct engine *engine);         /* on disk, or in memory */
+        void     (*close)(struct engine *engine);
+};
+
+/* The first member of every engine. */
+struct engine {
+        const struct engine_ops *ops;
+        char                     why[256];      /* words for the last FULL or FAILED */
+};
+
+/* Walks all of the store in folder `path`/store in a process of its own, since a page that is not
+ * what it should be can end the one that looks. Before any thread is made. False, and `why` is one
+ * sentence: its structure is damaged. True: it holds, or there is none yet. */
+bool engine_lmdb_check(const char *path, char why[static 256]);
+
+/* Opens (or makes) the store in folder `path`/store. NULL, and `why` is one sentence that says what
+ * is wrong and what to do: locked by another process (its pid), another owner, a newer version,
+ * not a store, no room. */
+struct engine *engine_lmdb_open(const char *path, bool read_only, char why[static 256]);
+
+/* Keys as tables want them. */
+enum { ENGINE_RECORD_KEY = 8, ENGINE_GUID_KEY = 16 };
+
+void        engine_record_key(uint64_t key, char to[static ENGINE_RECORD_KEY]);
+uint64_t    engine_record_key_of(struct str key);
+void        engine_guid_key(struct guid guid, char to[static ENGINE_GUID_KEY]);
+struct guid engine_guid_of(struct str key);
+
+/* ---- the twin in memory ----------------------------------------------------------------------
+ * Its contents (`vault`) outlive the engine, as a disk outlives a process: close the engine in
+ * the middle of a transaction and open another one on the vault, and it shows what was committed.
+ */
+struct vault;
+
+struct vault  *vault_new(void);
+void           vault_free(struct vault *vault);
+struct engine *engine_memory_open(struct vault *vault);
+
+/* Faults, for tests: the commits after this many fail with FULL (UINT64_MAX: none), until it is
+ * set anew; and one byte of the stored value is changed (false: there is no such value). */
+void vault_fill_after(struct vault *vault, uint64_t commits);
+bool vault_damage(struct vault *vault, enum engine_table table, struct str key, size_t at);
+
+#endif

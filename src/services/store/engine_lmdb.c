@@ -1,0 +1,485 @@
+/* The engine on LMDB (Symas, OpenLDAP public licence): one environment, one thread, a file that is
+ * only ever written at a commit and with fsync. Not MDB_WRITEMAP: a full disk would end the process
+ * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "services/store/checksum.h"
+#include "services/store/engine.h"
+
+enum { PATH_SIZE = 1100, FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TABLES + 1 };
+
+#define OPEN_FLAGS (MDB_NOLOCK | MDB_NORDAHEAD)
+#define META       "meta"
+#define FORMAT_KEY "linnet store format"
+
+static const char *const table_names[ENGINE_TABLES] = {
+        [ENGINE_RECORDS] = "records", [ENGINE_BODIES] = "bodies",
+        [ENGINE_REFS] = "refs",       [ENGINE_ASIDE] = "aside",
+};
+
+struct lmdb_engine {
+        struct engine engine;
+        char          path[PATH_SIZE];          /* of the environment's folder */
+        int           lock;                     /* held for as long as it is open; -1: read-only */
+        bool          read_only;
+        MDB_env      *env;                      /* NULL: it broke, and is opened anew */
+        MDB_dbi       dbis[ENGINE_TABLES];
+        MDB_txn      *txn;
+        MDB_cursor   *cursors[ENGINE_TABLES];   /* of the transaction; NULL until needed */
+};
+
+static struct lmdb_engine *lmdb_of(struct engine *engine)
+{
+        return (struct lmdb_engine *)(void *)engine;
+}
+
+static MDB_val val_of(struct str bytes)
+{
+        return (MDB_val){ bytes.len, (void *)(uintptr_t)bytes.ptr };
+}
+
+static struct str str_of_val(MDB_val val)
+{
+        return str_from(val.mv_data, val.mv_size);
+}
+
+/* LMDB's result as ours; what is worth words leaves them in `why`. */
+static enum engine_result result_of(struct engine *engine, int rc, const char *doing)
+{
+        switch (rc) {
+        case MDB_SUCCESS:
+                return ENGINE_OK;
+        case MDB_NOTFOUND:
+                return ENGINE_NONE;
+        case MDB_MAP_FULL:
+        case MDB_MAP_RESIZED:
+                return ENGINE_GROW;
+        default:
+                break;
+        }
+        snprintf(engine->why, sizeof engine->why, "%s %.160s: %s", doing, lmdb_of(engine)->path,
+                 mdb_strerror(rc));
+        return rc == ENOSPC || rc == EDQUOT ? ENGINE_FULL : ENGINE_FAILED;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int open_tables(struct lmdb_engine *e, unsigned flags)
+{
+        MDB_txn *txn;
+        int      rc = mdb_txn_begin(e->env, NULL, flags & MDB_RDONLY, &txn);
+
+        if (rc != 0)
+                return rc;
+        for (unsigned t = 0; t < ENGINE_TABLES && rc == 0; t++)
+                rc = mdb_dbi_open(txn, table_names[t], flags & MDB_RDONLY ? 0 : MDB_CREATE,
+                                  &e->dbis[t]);
+        if (rc != 0) {
+                mdb_txn_abort(txn);
+                return rc;
+        }
+        return mdb_txn_commit(txn);
+}
+
+/* Which format the file is in: FORMAT when it is new, and that is noted. 0: not a store of ours. */
+static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
+{
+        MDB_txn *txn;
+        MDB_dbi  meta;
+        MDB_val  key = val_of(STR(FORMAT_KEY)), value;
+        MDB_stat stat;
+        int      rc = mdb_txn_begin(e->env, NULL, flags & MDB_RDONLY, &txn);
+
+        if (rc != 0)
+                return rc;
+        *format = 0;
+        rc = mdb_dbi_open(txn, META, 0, &meta);
+        if (rc == 0 && mdb_get(txn, meta, &key, &value) == 0 && value.mv_size == sizeof *format) {
+                memcpy(format, value.mv_data, sizeof *format);
+        } else if (rc == MDB_NOTFOUND && mdb_env_stat(e->env, &stat) == 0 && stat.ms_entries == 0 &&
+                   !(flags & MDB_RDONLY)) {
+                *format = FORMAT;
+                value   = val_of(str_from(format, sizeof *format));
+                rc      = mdb_dbi_open(txn, META, MDB_CREATE, &meta);
+                if (rc == 0)
+                        rc = mdb_put(txn, meta, &key, &value, 0);
+                if (rc == 0)
+                        return mdb_txn_commit(txn);
+                mdb_txn_abort(txn);
+                return rc;
+        }
+        mdb_txn_abort(txn);
+        return 0;
+}
+
+static int open_env(struct lmdb_engine *e, char why[static 256])
+{
+        unsigned flags  = OPEN_FLAGS | (e->read_only ? MDB_RDONLY : 0u);
+        uint32_t format = 0;
+        int      rc     = mdb_env_create(&e->env);
+
+        if (rc != 0)
+                return rc;
+        mdb_env_set_maxdbs(e->env, DATABASES);
+        mdb_env_set_mapsize(e->env, MAP_FIRST);
+        rc = mdb_env_open(e->env, e->path, flags, 0600);
+        if (rc == 0)
+                rc = read_format(e, flags, &format);
+        if (rc == 0 && format != FORMAT) {
+                snprintf(why, 256,
+                         format == 0 ? "%.180s is not a store of Linnet's: set another data_dir"
+                                     : "%.150s was written by a newer version of Linnet: start "
+                                       "that one, or set another data_dir",
+                         e->path);
+                return -1;
+        }
+        return rc != 0 ? rc : open_tables(e, flags);
+}
+
+static void close_env(struct lmdb_engine *e)
+{
+        if (e->env != NULL)
+                mdb_env_close(e->env);
+        e->env = NULL;
+}
+
+/* The folder, ours alone. */
+static bool prepare_folder(struct lmdb_engine *e, const char *path, char why[static 256])
+{
+        struct stat stat_of;
+        int         made;
+
+        if (snprintf(e->path, sizeof e->path, "%s/store", path) >= (int)sizeof e->path) {
+                snprintf(why, 256, "data_dir is too long a path");
+                return false;
+        }
+        made = e->read_only ? 0 : mkdir(e->path, 0700);
+        if ((made != 0 && errno != EEXIST) || stat(e->path, &stat_of) != 0) {
+                snprintf(why, 256, "%.180s: %s", e->path, strerror(errno));
+                return false;
+        }
+        if (stat_of.st_uid != geteuid() && geteuid() != 0) {
+                snprintf(why, 256, "%.150s belongs to user %u: run as that one, or chown it",
+                         e->path, (unsigned)stat_of.st_uid);
+                return false;
+        }
+        return true;
+}
+
+/* One process at a time; its pid is in the file for whoever finds it locked. */
+static bool take_lock(struct lmdb_engine *e, char why[static 256])
+{
+        char    name[PATH_SIZE + 8], pid[32] = "";
+        ssize_t got;
+
+        snprintf(name, sizeof name, "%s/lock", e->path);
+        e->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (e->lock < 0) {
+                snprintf(why, 256, "%.180s: %s", name, strerror(errno));
+                return false;
+        }
+        if (flock(e->lock, LOCK_EX | LOCK_NB) != 0) {
+                got = pread(e->lock, pid, sizeof pid - 1, 0);
+                snprintf(why, 256,
+                         "%.150s is in use by process %.*s: stop it, or set another data_dir",
+                         e->path,
+                         got > 0 ? (int)strcspn(pid, "\n") : 1, got > 0 ? pid : "?");
+                close(e->lock);
+                e->lock = -1;
+                return false;
+        }
+        got = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+        if (ftruncate(e->lock, 0) != 0 || pwrite(e->lock, pid, (size_t)got, 0) != got) {
+                snprintf(why, 256, "%.180s: %s", name, strerror(errno));
+                return false;
+        }
+        return true;
+}
+
+static void say_unopened(const struct lmdb_engine *e, int rc, char why[static 256])
+{
+        if (rc == -1)
+                return;                 /* said already */
+        if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
+                snprintf(why, 256, "%.160s/data.mdb is not a store: move it away, or set another "
+                                   "data_dir", e->path);
+        else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
+                snprintf(why, 256, "%.160s is damaged in its structure: linnet store check says "
+                                   "what is left", e->path);
+        else
+                snprintf(why, 256, "%.180s: %s", e->path, mdb_strerror(rc));
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+/* After an error that LMDB cannot go on from, the environment is opened anew. */
+static enum engine_result reopen(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        int                 rc;
+
+        close_env(e);
+        rc = open_env(e, engine->why);
+        if (rc == 0)
+                return ENGINE_OK;
+        say_unopened(e, rc, engine->why);
+        close_env(e);
+        return rc == ENOSPC ? ENGINE_FULL : ENGINE_FAILED;
+}
+
+static enum engine_result lmdb_begin(struct engine *engine)
+{
+        struct lmdb_engine *e     = lmdb_of(engine);
+        unsigned            flags = e->read_only ? MDB_RDONLY : 0u;
+        int                 rc;
+
+        assert(e->txn == NULL);
+        if (e->env == NULL) {
+                enum engine_result result = reopen(engine);
+
+                if (result != ENGINE_OK)
+                        return result;
+        }
+        rc = mdb_txn_begin(e->env, NULL, flags, &e->txn);
+        if (rc == MDB_PANIC) {
+                enum engine_result result = reopen(engine);
+
+                if (result != ENGINE_OK)
+                        return result;
+                rc = mdb_txn_begin(e->env, NULL, flags, &e->txn);
+        }
+        if (rc == MDB_MAP_RESIZED) {
+                mdb_env_set_mapsize(e->env, 0);
+                rc = mdb_txn_begin(e->env, NULL, flags, &e->txn);
+        }
+        if (rc != 0)
+                e->txn = NULL;
+        return result_of(engine, rc, "begin");
+}
+
+static void close_cursors(struct lmdb_engine *e)
+{
+        for (unsigned t = 0; t < ENGINE_TABLES; t++) {
+                if (e->cursors[t] != NULL)
+                        mdb_cursor_close(e->cursors[t]);
+                e->cursors[t] = NULL;
+        }
+}
+
+static enum engine_result lmdb_commit(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+
+        assert(e->txn != NULL);
+        close_cursors(e);
+        return result_of(engine, mdb_txn_commit(TAKE(e->txn)), "commit");
+}
+
+static void lmdb_abort(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+
+        assert(e->txn != NULL);
+        close_cursors(e);
+        mdb_txn_abort(TAKE(e->txn));
+}
+
+static enum engine_result lmdb_grow(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        MDB_envinfo         info;
+        int                 rc = mdb_env_info(e->env, &info);
+
+        assert(e->txn == NULL);
+        if (rc == 0)
+                rc = mdb_env_set_mapsize(e->env, info.me_mapsize * 2);
+        return result_of(engine, rc, "grow");
+}
+
+/* What stands behind a key, its checksum taken off. */
+static enum engine_result show(enum engine_table table, struct str key, MDB_val val,
+                               struct str *value)
+{
+        *value = str_of_val(val);
+        if (value->len < CHECKSUM_SIZE)
+                return ENGINE_DAMAGED;
+        value->len -= CHECKSUM_SIZE;
+        return checksum_fits(table, key, *value, value->ptr + value->len) ? ENGINE_OK
+                                                                           : ENGINE_DAMAGED;
+}
+
+static enum engine_result lmdb_get(struct engine *engine, enum engine_table table, struct str key,
+                                   struct str *value)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        MDB_val             k = val_of(key), v;
+        int                 rc = mdb_get(e->txn, e->dbis[table], &k, &v);
+
+        return rc == 0 ? show(table, key, v, value) : result_of(engine, rc, "read");
+}
+
+static enum engine_result lmdb_put(struct engine *engine, enum engine_table table, struct str key,
+                                   struct str value)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        MDB_val             k = val_of(key), v = { value.len + CHECKSUM_SIZE, NULL };
+        int                 rc = mdb_put(e->txn, e->dbis[table], &k, &v, MDB_RESERVE);
+
+        if (rc != 0)
+                return result_of(engine, rc, "write");
+        if (value.len > 0)
+                memcpy(v.mv_data, value.ptr, value.len);
+        checksum_write(table, key, value, (char *)v.mv_data + value.len);
+        return ENGINE_OK;
+}
+
+static enum engine_result lmdb_remove(struct engine *engine, enum engine_table table,
+                                      struct str key)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        MDB_val             k = val_of(key);
+
+        return result_of(engine, mdb_del(e->txn, e->dbis[table], &k, NULL), "remove from");
+}
+
+static enum engine_result lmdb_next(struct engine *engine, enum engine_table table, struct str from,
+                                    struct str *key, struct str *value)
+{
+        struct lmdb_engine *e  = lmdb_of(engine);
+        MDB_val             k  = val_of(from), v;
+        int                 rc = 0;
+
+        if (e->cursors[table] == NULL)
+                rc = mdb_cursor_open(e->txn, e->dbis[table], &e->cursors[table]);
+        if (rc == 0)
+                rc = mdb_cursor_get(e->cursors[table], &k, &v, MDB_SET_RANGE);
+        if (rc != 0)
+                return result_of(engine, rc, "read");
+        *key = str_of_val(k);
+        return show(table, *key, v, value);
+}
+
+static uint64_t lmdb_bytes(const struct engine *engine)
+{
+        const struct lmdb_engine *e = (const struct lmdb_engine *)(const void *)engine;
+        MDB_envinfo               info;
+        MDB_stat                  stat;
+
+        if (e->env == NULL || mdb_env_info(e->env, &info) != 0 || mdb_env_stat(e->env, &stat) != 0)
+                return 0;
+        return ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+static void lmdb_close(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+
+        if (e->txn != NULL)
+                lmdb_abort(engine);
+        close_env(e);
+        if (e->lock >= 0)
+                close(e->lock);
+        mem_free(e);
+}
+
+static const struct engine_ops lmdb_ops = {
+        .name   = "lmdb",
+        .begin  = lmdb_begin,
+        .commit = lmdb_commit,
+        .abort  = lmdb_abort,
+        .grow   = lmdb_grow,
+        .get    = lmdb_get,
+        .put    = lmdb_put,
+        .remove = lmdb_remove,
+        .next   = lmdb_next,
+        .bytes  = lmdb_bytes,
+        .close  = lmdb_close,
+};
+
+struct engine *engine_lmdb_open(const char *path, bool read_only, char why[static 256])
+{
+        struct lmdb_engine *e = mem_zalloc(sizeof *e);
+        int                 rc;
+
+        if (e == NULL) {
+                snprintf(why, 256, "out of memory");
+                return NULL;
+        }
+        e->engine.ops = &lmdb_ops;
+        e->lock       = -1;
+        e->read_only  = read_only;
+        if (!prepare_folder(e, path, why) || !take_lock(e, why)) {
+                lmdb_close(&e->engine);
+                return NULL;
+        }
+        rc = open_env(e, why);
+        if (rc == 0)
+                return &e->engine;
+        say_unopened(e, rc, why);
+        lmdb_close(&e->engine);
+        return NULL;
+}
+
+/* ---- the check ------------------------------------------------------------------------------- */
+
+/* In the child: 0 when every key of what a start reads can be reached. Bodies are not looked at:
+ * they are read as queues drain. */
+static int walk_all(const char *path)
+{
+        static const enum engine_table tables[] = { ENGINE_RECORDS, ENGINE_REFS, ENGINE_ASIDE };
+        struct lmdb_engine             e        = { .lock = -1, .read_only = true };
+        char                           why[256];
+        int                            rc;
+
+        snprintf(e.path, sizeof e.path, "%s/store", path);
+        rc = open_env(&e, why);
+        if (rc == -1 || rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == EACCES)
+                return 0;               /* opening it in earnest says so better */
+        if (rc != 0 || mdb_txn_begin(e.env, NULL, MDB_RDONLY, &e.txn) != 0)
+                return 1;
+        for (unsigned i = 0; i < sizeof tables / sizeof tables[0] && rc == 0; i++) {
+                MDB_cursor *cursor;
+                MDB_val     key, value;
+
+                rc = mdb_cursor_open(e.txn, e.dbis[tables[i]], &cursor);
+                while (rc == 0)
+                        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+                rc = rc == MDB_NOTFOUND ? 0 : rc;
+        }
+        return rc == 0 ? 0 : 1;
+}
+
+bool engine_lmdb_check(const char *path, char why[static 256])
+{
+        char        name[PATH_SIZE];
+        struct stat stat_of;
+        pid_t       child;
+        int         status = 0;
+
+        if (snprintf(name, sizeof name, "%s/store/data.mdb", path) >= (int)sizeof name ||
+            stat(name, &stat_of) != 0 || stat_of.st_size == 0)
+                return true;
+        child = fork();
+        if (child < 0)
+                return true;            /* no process to spare: the start finds out by itself */
+        if (child == 0)
+                _exit(walk_all(path));
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+                continue;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return true;
+        snprintf(why, 256, "%.150s/store is damaged in its structure: linnet store check says what "
+                           "is left; move it away to start afresh", path);
+        return false;
+}

@@ -1,0 +1,345 @@
+/* A start: one scan of the records, in the order in which they came to be. Sessions come before
+ * what is theirs. Bodies are read for what lives in memory (retained, pending, wills) and not for
+ * what is queued. */
+#include "services/store/store_internal.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "core/alarm.h"
+#include "core/pending.h"
+#include "core/replay.h"
+#include "core/session.h"
+
+struct recovery {
+        struct store *store;
+        struct map    sessions;         /* key -> struct session */
+        uint64_t      counts[RECORD_KINDS];
+        uint64_t      dropped;          /* what nobody was acknowledged for, or is nobody's */
+        struct guid   newest;
+        bool          no_memory;
+};
+
+enum outcome { TAKEN, NOT_WANTED, DAMAGED, NO_MEMORY };
+
+static struct str session_key_of(const void *value)
+{
+        return str_from(&((const struct session *)value)->kept.key, sizeof(uint64_t));
+}
+
+static struct session *session_of(const struct recovery *r, uint64_t key)
+{
+        return map_find(&r->sessions, str_from(&key, sizeof key));
+}
+
+static void note_guid(struct recovery *r, struct guid guid)
+{
+        if (guid.time_us > r->newest.time_us)
+                r->newest = guid;
+}
+
+/* NULL and DAMAGED or NO_MEMORY, or the message. */
+static struct message *read_body(struct recovery *r, struct guid guid, enum outcome *outcome)
+{
+        struct engine  *engine = r->store->engine;
+        char            key[ENGINE_GUID_KEY];
+        struct str      value;
+        struct message *message;
+        bool            damaged = true;
+
+        note_guid(r, guid);
+        engine_guid_key(guid, key);
+        *outcome = DAMAGED;
+        if (engine->ops->get(engine, ENGINE_BODIES, str_from(key, sizeof key), &value) != ENGINE_OK)
+                return NULL;
+        message  = body_decode(value, guid, &damaged);
+        *outcome = message != NULL ? TAKEN : damaged ? DAMAGED : NO_MEMORY;
+        if (message != NULL)
+                message->from = hash_str(&r->store->broker->key, message_client_id(message));
+        return message;
+}
+
+ON_SHARD static enum outcome take_session(struct recovery *r, struct shard *shard, uint64_t key,
+                                          const struct record_session *record)
+{
+        struct message *will    = NULL;
+        enum outcome    outcome = TAKEN;
+        struct session *session;
+
+        if (record->has_will)
+                will = read_body(r, record->will, &outcome);
+        if (outcome == NO_MEMORY)
+                return NO_MEMORY;
+        if (session_find(shard, record->client_id) != NULL) {
+                message_put(will);
+                return DAMAGED;
+        }
+        session = session_restore(shard, record, key, will);
+        if (session == NULL || !map_add(&r->sessions, session))
+                return NO_MEMORY;
+        return TAKEN;
+}
+
+/* Of a QoS 2 message whose publisher was never told that it came: it will come again. */
+static bool was_acknowledged(struct recovery *r, const struct record_delivery *delivery)
+{
+        const struct guid *mark = marks_find(&r->store->marks, delivery->message);
+
+        return !delivery->origin_qos2 || delivery->released ||
+               (mark != NULL && guid_compare(delivery->message, *mark) <= 0);
+}
+
+ON_SHARD static enum outcome take_delivery(struct recovery *r, struct session *session,
+                                           uint64_t key, const struct record_delivery *delivery)
+{
+        if (delivery->has_message)
+                note_guid(r, delivery->message);
+        if (!was_acknowledged(r, delivery))
+                return NOT_WANTED;
+        return session_restore_delivery(session, delivery, key) ? TAKEN : NO_MEMORY;
+}
+
+ON_SHARD static enum outcome take_awaiting(struct session *session, uint64_t key,
+                                           const struct record_awaiting *awaiting)
+{
+        uint64_t now_ms = session->shard->loop.now.mono_ms;
+
+        if (awaiting_rel_has(&session->awaiting_rel, awaiting->packet_id))
+                return NOT_WANTED;
+        if (!awaiting_rel_add(&session->awaiting_rel, awaiting->packet_id, now_ms))
+                return NO_MEMORY;
+        awaiting_rel_set_key(&session->awaiting_rel, awaiting->packet_id, key);
+        return TAKEN;
+}
+
+ON_SHARD static enum outcome take_of_session(struct recovery *r, struct session *session,
+                                             uint64_t key, const struct record *record)
+{
+        if (record->kind == RECORD_DELIVERY)
+                return take_delivery(r, session, key, &record->delivery);
+        if (record->kind == RECORD_AWAITING)
+                return take_awaiting(session, key, &record->awaiting);
+        return subscription_restore(session, record->subscription.name,
+                                    &record->subscription.options, key)
+                       ? TAKEN
+                       : NO_MEMORY;
+}
+
+ON_SHARD static enum outcome take_message(struct shard *shard, uint64_t key,
+                                          const struct record *record, struct message *message)
+{
+        bool good;
+
+        if (record->kind == RECORD_PENDING)
+                return pending_restore(shard, message, key, record->pending.due_us,
+                                       record->pending.name)
+                               ? TAKEN
+                               : NO_MEMORY;
+        if (message_expired(message, shard->loop.now.wall_us)) {
+                message_put(message);
+                return NOT_WANTED;
+        }
+        good = retain_restore(shard, message, key);
+        message_put(message);
+        return good ? TAKEN : NO_MEMORY;
+}
+
+static uint64_t session_named(const struct record *record)
+{
+        switch (record->kind) {
+        case RECORD_SUBSCRIPTION:
+                return record->subscription.session;
+        case RECORD_DELIVERY:
+                return record->delivery.session;
+        case RECORD_AWAITING:
+                return record->awaiting.session;
+        case RECORD_MARKS:
+        case RECORD_SESSION:
+        case RECORD_RETAINED:
+        case RECORD_PENDING:
+        case RECORD_KINDS:
+                break;
+        }
+        return 0;
+}
+
+/* Its session has ended, and it was to be removed with a later batch; unless the session's record
+ * is among the damaged ones: then it is kept aside with it. */
+static enum outcome orphan(const struct recovery *r)
+{
+        bool damaged = atomic_load_explicit(&r->store->port.stats.damaged,
+                                            memory_order_relaxed) > 0;
+
+        return damaged ? DAMAGED : NOT_WANTED;
+}
+
+/* Where the record belongs, with the role of that shard. */
+static enum outcome take_at_home(struct recovery *r, uint64_t key, const struct record *record)
+{
+        struct broker  *broker  = r->store->broker;
+        struct session *session = session_of(r, session_named(record));
+        struct message *message = NULL;
+        struct shard   *shard   = NULL;
+        enum outcome    outcome = TAKEN;
+        struct guid     guid;
+
+        if (record->kind == RECORD_SESSION) {
+                shard = broker->shards[broker_home(broker, record->session.client_id)];
+        } else if (session_named(record) != 0) {
+                if (session == NULL)
+                        return orphan(r);
+                shard = session->shard;
+        } else if (record_message(record, &guid)) {
+                message = read_body(r, guid, &outcome);
+                if (message == NULL)
+                        return outcome;
+                shard = broker->shards[broker_home(broker, message_topic(message))];
+        } else {
+                return DAMAGED;
+        }
+        role_claim(&shard->loop);
+        if (record->kind == RECORD_SESSION)
+                outcome = take_session(r, shard, key, &record->session);
+        else if (message != NULL)
+                outcome = take_message(shard, key, record, message);
+        else
+                outcome = take_of_session(r, session, key, record);
+        role_leave();
+        return outcome;
+}
+
+static enum outcome take(struct recovery *r, uint64_t key, struct str value)
+{
+        struct record record;
+        enum outcome  outcome;
+
+        if (!record_decode(value, &record))
+                return DAMAGED;
+        if (record.kind == RECORD_MARKS)
+                r->store->marks = record.marks;
+        outcome = record.kind == RECORD_MARKS ? TAKEN : take_at_home(r, key, &record);
+        if (outcome == TAKEN)
+                r->counts[record.kind]++;
+        else if (outcome == NOT_WANTED)
+                LOG(DEBUG, "store.dropped", F_TEXT("kind", record_kind_name(record.kind)),
+                    F_U64("key", key));
+        return outcome;
+}
+
+/* Removes what is not wanted, sets aside what is damaged, both at once. */
+static enum engine_result tidy(struct recovery *r, enum outcome outcome, struct str key,
+                               struct str value)
+{
+        struct store_change change = { .verb = STORE_REMOVE, .key = engine_record_key_of(key) };
+
+        if (outcome == DAMAGED)
+                return store_set_aside(r->store, ENGINE_RECORDS, key, value,
+                                       "the record or its message does not read");
+        r->dropped++;
+        return store_apply(r->store, &change);
+}
+
+static enum engine_result scan(struct recovery *r)
+{
+        struct engine *engine = r->store->engine;
+        char           bytes[ENGINE_RECORD_KEY];
+        uint64_t       from = 0;
+
+        for (;;) {
+                struct str         key, value;
+                enum engine_result result;
+                enum outcome       outcome;
+
+                engine_record_key(from, bytes);
+                result = engine->ops->next(engine, ENGINE_RECORDS, str_from(bytes, sizeof bytes),
+                                           &key, &value);
+                if (result == ENGINE_NONE)
+                        return ENGINE_OK;
+                if (result != ENGINE_OK && result != ENGINE_DAMAGED)
+                        return result;
+                from                 = engine_record_key_of(key) + 1;
+                r->store->newest_key = from - 1;
+                outcome = result == ENGINE_DAMAGED ? DAMAGED : take(r, from - 1, value);
+                if (outcome == NO_MEMORY) {
+                        r->no_memory = true;
+                        return ENGINE_FAILED;
+                }
+                if (outcome != TAKEN) {
+                        result = tidy(r, outcome, key, value);
+                        if (result != ENGINE_OK)
+                                return result;
+                }
+        }
+}
+
+/* New keys and guids follow the newest that are stored, even when the clock has stepped back. */
+static void go_on_behind(struct recovery *r)
+{
+        struct broker *broker = r->store->broker;
+
+        for (uint32_t i = 0; i < r->store->marks.count; i++)
+                note_guid(r, r->store->marks.newest[i]);
+        for (unsigned i = 0; i < broker->shard_count; i++) {
+                struct shard *shard = broker->shards[i];
+
+                if (shard->journal.next_key <= r->store->newest_key / SHARDS_MAX)
+                        shard->journal.next_key = r->store->newest_key / SHARDS_MAX + 1;
+                if (shard->guids.last_us < r->newest.time_us + 1)
+                        shard->guids.last_us = r->newest.time_us + 1;
+        }
+}
+
+/* Told in the first turn, when there is somebody to hear of it. */
+static void tell_damage(const struct store *store)
+{
+        struct shard *shard = store->broker->shards[0];
+
+        if (atomic_load_explicit(&store->port.stats.damaged, memory_order_relaxed) == 0)
+                return;
+        role_claim(&shard->loop);
+        alarm_tell(shard, "store_damaged", str_of(store->broker->node_name),
+                   "records could not be read and were set aside");
+        role_leave();
+}
+
+static bool give_up(const struct recovery *r)
+{
+        LOG(ERROR, "store.unusable",
+            F_TEXT("reason", r->no_memory ? "out of memory" : r->store->engine->why),
+            F_TEXT("hint", "nothing was changed; linnet store check looks at it"));
+        return false;
+}
+
+bool store_recover(struct store *store)
+{
+        struct engine     *engine = store->engine;
+        struct recovery    r      = { .store = store };
+        enum engine_result result = engine->ops->begin(engine);
+
+        if (result != ENGINE_OK)
+                return give_up(&r);
+        map_init(&r.sessions, session_key_of, store->broker->key);
+        result = scan(&r);
+        map_deinit(&r.sessions);
+        if (result != ENGINE_OK)
+                engine->ops->abort(engine);
+        else
+                result = engine->ops->commit(engine);
+        if (result != ENGINE_OK)
+                return give_up(&r);
+        go_on_behind(&r);
+        tell_damage(store);
+        atomic_store_explicit(&store->port.stats.disk_bytes, engine->ops->bytes(engine),
+                              memory_order_relaxed);
+        LOG(INFO, "store.open", F_TEXT("engine", engine->ops->name),
+            F_U64("sessions", r.counts[RECORD_SESSION]),
+            F_U64("subscriptions", r.counts[RECORD_SUBSCRIPTION]),
+            F_U64("queued", r.counts[RECORD_DELIVERY]),
+            F_U64("retained", r.counts[RECORD_RETAINED]),
+            F_U64("pending", r.counts[RECORD_PENDING]), F_U64("dropped", r.dropped),
+            F_U64("damaged", atomic_load_explicit(&store->port.stats.damaged,
+                                                  memory_order_relaxed)));
+        return true;
+}
