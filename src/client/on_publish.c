@@ -129,23 +129,28 @@ static bool window_allows(struct client *c, const struct publish_packet *p)
         const struct settings *settings = c->shard->settings;
         uint32_t               max      = settings->max_awaiting_rel;
         uint64_t               now_ms   = client_now_ms(c);
+        uint32_t               unacked  = awaiting->count + c->replies.pubacks;
         uint64_t               key;
 
-        if (p->qos < 2)
+        if (p->qos == 0)
                 return true;
-        if (awaiting_rel_has(awaiting, p->packet_id)) {
+        if (p->qos == 1 && c->version != MQTT_5)
+                return true;            /* nobody has told it how many it may send */
+        if (p->qos == 2 && awaiting_rel_has(awaiting, p->packet_id)) {
                 receive_again(c, p);
                 return false;
         }
-        if (awaiting->count < (max > 0 ? max : UINT16_MAX))
+        if (unacked < (max > 0 ? max : UINT16_MAX))
                 return true;
         if (settings->await_rel_timeout_ms > 0 && now_ms > settings->await_rel_timeout_ms &&
             awaiting_rel_expire(awaiting, now_ms - settings->await_rel_timeout_ms, &key)) {
                 journal_remove_key(c->shard, key);
                 return true;    /* an id whose PUBREL never came made room */
         }
-        metric_add(&c->shard->metrics.messages_qos2_dropped, 1);
-        client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED, "QoS 2 beyond max_awaiting_rel");
+        if (p->qos == 2)
+                metric_add(&c->shard->metrics.messages_qos2_dropped, 1);
+        client_refuse_packet(c, REASON_RECEIVE_MAXIMUM_EXCEEDED,
+                             "beyond mqtt.session.max_awaiting_rel");
         return false;
 }
 
@@ -215,14 +220,14 @@ static void answer_when_safe(struct client *c, const struct publish_packet *p,
                 return;
         }
         state = receipt_close(receipt, NULL, NULL);
-        if (state == RECEIPT_LOST)
+        if (state == RECEIPT_LOST) {
+                session_pubrel(c->peer.session, p->packet_id);  /* refused: the id is free */
                 publish_unkept(c, p);
-        else if (state == RECEIPT_DONE)
-                answer(c, p, reason);
-        else if (c->durability == DURABILITY_STRICT)
+        } else if (state == RECEIPT_WAITS && c->durability == DURABILITY_STRICT) {
                 protocol_wait(reply_ack(c, type, p->packet_id, reason, false), receipt);
-        else                            /* relaxed: acknowledged at once, kept in its time */
+        } else {                        /* relaxed: acknowledged at once, kept in its time */
                 answer(c, p, reason);
+        }
 }
 
 /* What cannot be kept is not acknowledged: the client has it still. */

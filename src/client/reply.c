@@ -23,18 +23,13 @@ void replies_init(struct replies *replies)
         list_init(&replies->waiting);
 }
 
-static bool answers_publish(const struct reply *reply)
-{
-        return reply->type == PACKET_PUBACK || reply->type == PACKET_PUBREC;
-}
-
 static void reply_free(struct reply *reply)
 {
         struct replies *replies = &reply->client->replies;
 
         list_remove(&reply->in_replies);
         replies->count--;
-        replies->publishes -= answers_publish(reply);
+        replies->pubacks -= reply->type == PACKET_PUBACK;
         mem_free(reply);
 }
 
@@ -94,7 +89,7 @@ ON_SHARD static struct reply *reply_new(struct client *c, const struct reply *li
                 memcpy(reply->codes, codes.ptr, codes.len);
         list_push_back(&c->replies.waiting, &reply->in_replies);
         c->replies.count++;
-        c->replies.publishes += answers_publish(reply);
+        c->replies.pubacks += reply->type == PACKET_PUBACK;
         return reply->ready ? NULL : reply;
 }
 

@@ -15,7 +15,7 @@ struct client;
 struct replies {
         struct list waiting;
         uint32_t    count;
-        uint32_t    publishes;          /* of count: PUBACK and PUBREC */
+        uint32_t    pubacks;            /* of them */
 };
 
 struct reply;

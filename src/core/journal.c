@@ -212,7 +212,7 @@ ON_SHARD static bool put_awaiting(struct journal *journal, struct parcel **batch
         uint64_t              key     = new_key(journal->shard);
 
         if (session == NULL || session->kept.key == 0)
-                return true;
+                return true;            /* it has ended, or the id is free again */
         record.awaiting.session   = session->kept.key;
         record.awaiting.packet_id = receipt->packet_id;
         buffer_consume(&journal->scratch, buffer_len(&journal->scratch));
@@ -251,6 +251,17 @@ ON_SHARD static void put_exact(struct journal *journal, struct parcel **batch)
                 c->guid = newest;
 }
 
+void journal_pass_barriers(struct journal *journal, uint64_t number)
+{
+        list_each(link, after, &journal->barriers) {
+                struct receipt *receipt = list_entry(link, struct receipt, in_journal);
+
+                if (receipt->batch > number)
+                        break;
+                receipt_finish(receipt);
+        }
+}
+
 void journal_post(struct journal *journal)
 {
         struct store_port *store = journal->shard->broker->store;
@@ -264,9 +275,11 @@ void journal_post(struct journal *journal)
         if (whole)
                 put_exact(journal, &batch);
         whole &= put_removed(journal, &batch);
-        if (batch == NULL) {            /* nothing is ready, or there is no memory */
+        if (batch == NULL) {            /* all has gone again, or there is no memory */
                 if (journal_has_changes(journal))
                         loop_timer(&journal->shard->loop, &journal->linger, RETRY_MS);
+                else
+                        journal_pass_barriers(journal, journal->posted + 1);
                 return;
         }
         journal->posted++;

@@ -82,17 +82,6 @@ ON_SHARD static void confirm_exact(struct journal *journal)
                         loop_mail(&shard->loop, i, &look_ops, sizeof(struct mail));
 }
 
-ON_SHARD static void pass_barriers(struct journal *journal)
-{
-        list_each(link, after, &journal->barriers) {
-                struct receipt *receipt = list_entry(link, struct receipt, in_journal);
-
-                if (receipt->batch > journal->safe)
-                        break;
-                receipt_finish(receipt);
-        }
-}
-
 ON_SHARD static void spill(struct journal *journal)
 {
         list_each(link, after, &journal->spilling) {
@@ -123,7 +112,7 @@ static void safe_deliver(struct loop *loop, struct mail *mail)
         while ((link = list_pop(&journal->flying)) != NULL)
                 kept_is_safe(list_entry(link, struct kept, in_journal));
         confirm_exact(journal);
-        pass_barriers(journal);
+        journal_pass_barriers(journal, journal->safe);
         look_at_held(journal);
         spill(journal);
         if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)

@@ -198,3 +198,13 @@ struct receipt *receipt_find(struct session *session, uint16_t packet_id)
         }
         return NULL;
 }
+
+void receipt_release(struct session *session, uint16_t packet_id)
+{
+        struct receipt *receipt = receipt_find(session, packet_id);
+
+        if (receipt == NULL)
+                return;
+        list_remove(&receipt->in_session);
+        receipt->session = NULL;
+}

@@ -72,6 +72,9 @@ void receipt_lose(const struct message *message);
 /* The exact receipt of a packet id that is not done yet; NULL: there is none. */
 struct receipt *receipt_find(struct session *session, uint16_t packet_id) ON_SHARD;
 
+/* The packet id is free again: it is not to be kept for that message any more. */
+void receipt_release(struct session *session, uint16_t packet_id) ON_SHARD;
+
 /* The journal's: the origin's work is done. */
 void receipt_finish(struct receipt *receipt) ON_SHARD;
 

@@ -519,6 +519,8 @@ bool session_pubrel(struct session *session, uint16_t packet_id)
 
         if (!awaiting_rel_remove(&session->awaiting_rel, packet_id, &key))
                 return false;
+        if (key == 0)                   /* it was released before it was kept */
+                receipt_release(session, packet_id);
         journal_remove_key(session->shard, key);
         return true;
 }
