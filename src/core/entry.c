@@ -156,6 +156,14 @@ bool entry_is_safe(const struct entry *entry)
         return entry->kept.posted && entry->kept.place == KEPT_NOWHERE;
 }
 
+bool entry_is_confirmed(const struct entry *entry)
+{
+        const struct receipt *receipt = entry->message != NULL ? entry->message->receipt : NULL;
+
+        return receipt == NULL || !receipt->exact ||
+               atomic_load_explicit(&receipt->confirmed, memory_order_acquire);
+}
+
 void entry_free(struct entry *entry)
 {
         if (entry == NULL)

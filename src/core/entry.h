@@ -59,6 +59,10 @@ struct entry *entry_adopt(struct shard *shard, struct message *message,
 bool entry_send(struct entry *entry, uint16_t packet_id) ON_SHARD;
 bool entry_release(struct entry *entry) ON_SHARD;
 bool entry_is_safe(const struct entry *entry);  /* in the store as it is now */
+
+/* Its publisher's packet id is safe, or need not be: it will not come again at QoS 2. */
+bool entry_is_confirmed(const struct entry *entry);
+
 void entry_free(struct entry *entry);   /* with its record; NULL is nothing */
 void entry_pay_later(struct entry *entry);      /* what is owed: when all changed so far is safe */
 void entry_leave(struct entry *entry);  /* memory, not the store: it is safe */

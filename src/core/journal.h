@@ -34,6 +34,7 @@ struct subscription;
 struct journal {
         struct shard  *shard;
         struct list    dirty, flying, held;
+        uint64_t       looks;           /* at the held ones */
         uint64_t      *removed;         /* keys; owned */
         size_t         removed_count, removed_size;
         uint64_t       next_key;

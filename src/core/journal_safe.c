@@ -7,21 +7,10 @@
 #include "core/journal_internal.h"
 #include "core/session.h"
 
-ON_SHARD static void entry_go_on(struct entry *entry)
+static void hold(struct entry *entry)
 {
-        const struct receipt *receipt = entry->message != NULL ? entry->message->receipt : NULL;
-        struct journal       *journal = &entry->shard->journal;
-
-        if (entry->wait == ENTRY_READY)
-                return;
-        if (entry->wait == ENTRY_TO_PUBLISH && receipt != NULL && receipt->exact &&
-            !atomic_load_explicit(&receipt->confirmed, memory_order_acquire)) {
-                entry->kept.place = KEPT_HELD;
-                list_push_back(&journal->held, &entry->kept.in_journal);
-                return;
-        }
-        entry->wait = ENTRY_READY;
-        session_go_on(entry->session, entry->packet_id);
+        entry->kept.place = KEPT_HELD;
+        list_push_back(&entry->shard->journal.held, &entry->kept.in_journal);
 }
 
 ON_SHARD static void kept_is_safe(struct kept *kept)
@@ -35,20 +24,43 @@ ON_SHARD static void kept_is_safe(struct kept *kept)
                 entry->owes = false;
                 receipt_pay(entry->message, entry->shard);
         }
-        entry_go_on(entry);
+        if (entry->wait != ENTRY_READY)
+                hold(entry);
 }
 
+/* What is still held when all have been looked at holds back what is behind it in its session: the
+ * other shard may confirm in the midst of this, and what it published first is to go out first
+ * [MQTT-4.6.0-6]. */
 ON_SHARD static void look_at_held(struct journal *journal)
 {
         struct list held;
 
+        journal->looks++;
         list_init(&held);
         list_splice(&held, &journal->held);
         for (struct list *link; (link = list_pop(&held)) != NULL;) {
-                struct entry *entry = list_entry(link, struct entry, kept.in_journal);
+                struct entry   *entry   = list_entry(link, struct entry, kept.in_journal);
+                struct session *session = entry->session;
+                bool            publish = entry->wait == ENTRY_TO_PUBLISH;
 
                 entry->kept.place = KEPT_NOWHERE;
-                entry_go_on(entry);
+                if (publish && (session->held_in == journal->looks || !entry_is_confirmed(entry))) {
+                        session->held_in = journal->looks;
+                        hold(entry);
+                        continue;
+                }
+                entry->wait = ENTRY_READY;
+                session_go_on(session, entry->packet_id);
+        }
+}
+
+ON_SHARD static void spill(struct journal *journal)
+{
+        list_each(link, after, &journal->spilling) {
+                struct session *session = list_entry(link, struct session, in_spilling);
+
+                if (!mqueue_spill(&session->mqueue))
+                        list_remove(link);
         }
 }
 
@@ -57,6 +69,7 @@ static void look_deliver(struct loop *loop, struct mail *mail)
         (void)mail;
         on_shard(loop);
         look_at_held(&shard_of(loop)->journal);
+        spill(&shard_of(loop)->journal);
 }
 
 static const struct mail_ops look_ops = { "journal look", look_deliver, NULL };
@@ -80,16 +93,6 @@ ON_SHARD static void confirm_exact(struct journal *journal)
         for (unsigned i = 0; remote && i < shard->broker->shard_count; i++)
                 if (i != shard->loop.config.id)
                         loop_mail(&shard->loop, i, &look_ops, sizeof(struct mail));
-}
-
-ON_SHARD static void spill(struct journal *journal)
-{
-        list_each(link, after, &journal->spilling) {
-                struct session *session = list_entry(link, struct session, in_spilling);
-
-                if (!mqueue_spill(&session->mqueue))
-                        list_remove(link);
-        }
 }
 
 struct safe_mail {

@@ -297,7 +297,8 @@ bool mqueue_has_back(const struct mqueue *mqueue)
         return false;
 }
 
-/* In their order, so behind one that is not safe yet all wait. */
+/* In their order, so behind one that is not safe yet all wait; and behind one that its publisher
+ * may send again, since what is spilled has no receipt to tell that any more. */
 static void spill_class(struct mqueue *mqueue, struct mqueue_class *class)
 {
         list_each(link, after, &class->back) {
@@ -306,7 +307,7 @@ static void spill_class(struct mqueue *mqueue, struct mqueue_class *class)
                 struct mqueue_spilled spilled;
                 struct delivery       delivery;
 
-                if (!entry_is_safe(entry))
+                if (!entry_is_safe(entry) || !entry_is_confirmed(entry))
                         return;
                 spilled = (struct mqueue_spilled){
                         .key       = entry->kept.key,

@@ -47,6 +47,7 @@ struct session {
         enum durability     durability;         /* of its client; only ever raised */
         uint64_t            disconnected_us;    /* wall clock; 0: connected */
         struct list         receipts;           /* of QoS 2 messages of its own, not safe yet */
+        uint64_t            held_in;            /* the journal's look that held a PUBLISH of it */
         struct list         in_spilling;        /* its queue waits to leave memory */
         struct list         in_loading;         /* some of it is on its way back */
         struct timer        expiry;
