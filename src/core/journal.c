@@ -270,11 +270,11 @@ void journal_post(struct journal *journal)
         if (journal->closed || journal->posted != journal->safe)
                 return;
 
-        bool whole = put_dirty(journal, &batch);
+        /* What has gone goes first: a packet id that is free again may be in what follows. */
+        bool whole = put_removed(journal, &batch) && put_dirty(journal, &batch);
 
         if (whole)
                 put_exact(journal, &batch);
-        whole &= put_removed(journal, &batch);
         if (batch == NULL) {            /* all has gone again, or there is no memory */
                 if (journal_has_changes(journal))
                         loop_timer(&journal->shard->loop, &journal->linger, RETRY_MS);
