@@ -16,7 +16,6 @@ struct mqueue_class {
 struct node {
         struct list     in_class;
         struct list     in_age;
-        uint16_t        packet_id;              /* it was in flight before a restart; else 0 */
         struct delivery delivery;
 };
 
@@ -140,11 +139,10 @@ void mqueue_deinit(struct mqueue *mqueue)
 {
         struct mqueue_spilled spilled;
         struct delivery       delivery;
-        uint16_t              packet_id;
 
         while (mqueue_pop_spilled(mqueue, &spilled))
                 continue;
-        while (mqueue_pop(mqueue, &delivery, &packet_id))
+        while (mqueue_pop(mqueue, &delivery))
                 delivery_release(&delivery);
         while (mqueue->classes != NULL) {
                 struct mqueue_class *class = mqueue->classes;
@@ -264,7 +262,7 @@ bool mqueue_push(struct mqueue *mqueue, const struct settings *settings, struct 
         return true;
 }
 
-bool mqueue_pop(struct mqueue *mqueue, struct delivery *out, uint16_t *packet_id)
+bool mqueue_pop(struct mqueue *mqueue, struct delivery *out)
 {
         for (struct mqueue_class *class = mqueue->classes; class != NULL; class = class->next) {
                 struct list *list = list_empty(&class->front) ? &class->back : &class->front;
@@ -274,7 +272,6 @@ bool mqueue_pop(struct mqueue *mqueue, struct delivery *out, uint16_t *packet_id
                         return false;
                 if (list_empty(list))
                         continue;
-                *packet_id = node->packet_id;
                 take_out(mqueue, node, out);
                 return true;
         }
@@ -310,11 +307,10 @@ static void spill_class(struct mqueue *mqueue, struct mqueue_class *class)
                 if (!entry_is_safe(entry) || !entry_is_confirmed(entry))
                         return;
                 spilled = (struct mqueue_spilled){
-                        .key       = entry->kept.key,
-                        .size      = (uint32_t)message_size(node->delivery.message),
-                        .packet_id = node->packet_id,
-                        .qos       = node->delivery.qos,
-                        .shared    = node->delivery.share != 0,
+                        .key    = entry->kept.key,
+                        .size   = (uint32_t)message_size(node->delivery.message),
+                        .qos    = node->delivery.qos,
+                        .shared = node->delivery.share != 0,
                 };
                 if (!ring_push(class, &spilled))
                         return;
@@ -380,7 +376,6 @@ bool mqueue_loaded(struct mqueue *mqueue, uint64_t key, struct delivery *deliver
 
         if (node == NULL)
                 return false;
-        node->packet_id = ring_at(class, 0)->packet_id;
         ring_pop(mqueue, class);
         list_push_back(&class->front, &node->in_class);
         return true;

@@ -27,7 +27,6 @@ struct session;
 struct mqueue_spilled {
         uint64_t key;
         uint32_t size;                  /* message_size() */
-        uint16_t packet_id;             /* it was in flight before a restart; else 0 */
         uint8_t  qos;
         bool     shared;
 };
@@ -55,9 +54,8 @@ void mqueue_deinit(struct mqueue *mqueue);      /* releases what is left */
 bool mqueue_push(struct mqueue *mqueue, const struct settings *settings, struct delivery *delivery,
                  struct delivery *lost, uint64_t *lost_key);
 
-/* The next one out; false when it is empty, or the next one is spilled. *packet_id: the one that it
- * had before a restart, or 0. */
-bool mqueue_pop(struct mqueue *mqueue, struct delivery *out, uint16_t *packet_id);
+/* The next one out; false when it is empty, or the next one is spilled. */
+bool mqueue_pop(struct mqueue *mqueue, struct delivery *out);
 
 /* The oldest of QoS 0, which needs no room in a window; false when there is none. */
 bool mqueue_pop_qos0(struct mqueue *mqueue, struct delivery *out);
@@ -69,8 +67,7 @@ bool mqueue_has_back(const struct mqueue *mqueue);
 
 /* Keys of the next spilled ones, when little is left in front of them and nothing is being loaded;
  * returns how many. mqueue_loaded() takes one back, in that order; false: it is not wanted any
- * more, and the delivery is the caller's; *packet_id as above. mqueue_lost() forgets one that is
- * not to be had. */
+ * more, and the delivery is the caller's. mqueue_lost() forgets one that is not to be had. */
 unsigned mqueue_to_load(struct mqueue *mqueue, uint64_t keys[], unsigned max);
 bool     mqueue_wants(struct mqueue *mqueue, uint64_t key);
 bool     mqueue_loaded(struct mqueue *mqueue, uint64_t key, struct delivery *delivery);

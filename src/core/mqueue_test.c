@@ -44,9 +44,8 @@ static void push(struct mqueue *mqueue, const struct settings *settings, struct 
 static void drain(struct mqueue *mqueue, char *names)
 {
         struct delivery delivery;
-        uint16_t        id;
 
-        while (mqueue_pop(mqueue, &delivery, &id)) {
+        while (mqueue_pop(mqueue, &delivery)) {
                 strncat(names, message_payload(delivery.message).ptr, 1);
                 delivery_release(&delivery);
         }
@@ -126,7 +125,6 @@ TEST(watermarks_are_told_once)
         char            lost[8]  = "";
         struct delivery delivery;
         struct mqueue   mqueue;
-        uint16_t        id;
 
         settings.mqueue_high_percent = 60;
         settings.mqueue_low_percent  = 20;
@@ -139,7 +137,7 @@ TEST(watermarks_are_told_once)
         EXPECT(!mqueue_rose(&mqueue, &settings), "told once");
         while (mqueue.len > 1) {
                 EXPECT(!mqueue_fell(&mqueue, &settings), "not below two yet");
-                mqueue_pop(&mqueue, &delivery, &id);
+                mqueue_pop(&mqueue, &delivery);
                 delivery_release(&delivery);
         }
         EXPECT(mqueue_fell(&mqueue, &settings), "below two");

@@ -339,11 +339,10 @@ ON_SHARD static void tell(struct session *session, enum hook_point point, struct
         hooks_run(session->shard->broker->hooks, point, &args);
 }
 
-/* Out to the peer, with room for it; under the packet id that it had before a restart, or 0. Above
- * QoS 0 it stays in flight under its id until the peer has acknowledged it [MQTT3-4.3.2-1]
- * [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2] [MQTT5-4.3.3-3], and no longer
- * expires [MQTT5-4.3.3-7]. */
-ON_SHARD static void transmit(struct session *session, struct delivery *delivery, uint16_t id)
+/* Out to the peer, with room for it. Above QoS 0 it stays in flight under its id until the peer has
+ * acknowledged it [MQTT3-4.3.2-1] [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2]
+ * [MQTT5-4.3.3-3], and no longer expires [MQTT5-4.3.3-7]. */
+ON_SHARD static void transmit(struct session *session, struct delivery *delivery)
 {
         struct peer *peer = session->peer;
 
@@ -354,9 +353,7 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 return;
         }
 
-        struct inflight_entry *entry =
-                id == 0 ? inflight_add(&session->inflight, delivery)
-                        : inflight_restore(&session->inflight, delivery, id);
+        struct inflight_entry *entry = inflight_add(&session->inflight, delivery);
 
         if (entry == NULL) {
                 metric_add(&session->shard->metrics.messages_dropped_memory, 1);
@@ -365,8 +362,8 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 return;
         }
         entry->sent_ms = session->shard->loop.now.mono_ms;
-        entry->fresh   = id == 0;
-        if (id == 0 && entry->delivery.entry != NULL &&
+        entry->fresh   = true;
+        if (entry->delivery.entry != NULL &&
             !entry_send(entry->delivery.entry, entry->packet_id))
                 entry->held = true;
         else if (!send_entry(session, entry))
@@ -404,7 +401,7 @@ void session_deliver(struct session *session, struct delivery *delivery)
                         return;
                 }
                 if (!peer->ops->congested(peer)) {
-                        transmit(session, delivery, 0);
+                        transmit(session, delivery);
                         return;
                 }
                 metric_add(&shard->metrics.messages_dropped_slow, 1);
@@ -412,7 +409,7 @@ void session_deliver(struct session *session, struct delivery *delivery)
                 delivery_release(delivery);
         } else if (session->mqueue.len == 0 && session_has_room(session) &&
                    !peer->ops->congested(peer)) {               /* [MQTT-4.6.0-6] */
-                transmit(session, delivery, 0);
+                transmit(session, delivery);
         } else {
                 enqueue(session, delivery);
         }
@@ -420,10 +417,9 @@ void session_deliver(struct session *session, struct delivery *delivery)
 
 /* What may go now: anything while the window has room, QoS 0 in any case [MQTT5-3.3.4-10]
  * [MQTT5-4.9.0-3]. */
-static bool next_waiting(struct session *session, struct delivery *out, uint16_t *packet_id)
+static bool next_waiting(struct session *session, struct delivery *out)
 {
-        *packet_id = 0;
-        return session_has_room(session) ? mqueue_pop(&session->mqueue, out, packet_id)
+        return session_has_room(session) ? mqueue_pop(&session->mqueue, out)
                                          : mqueue_pop_qos0(&session->mqueue, out);
 }
 
@@ -446,7 +442,6 @@ ON_SHARD static void load(struct session *session)
 void session_pump(struct session *session)
 {
         struct delivery delivery;
-        uint16_t        packet_id;
 
         session_check(session);
         if (session->busy || session->peer == NULL || !session->resumed)
@@ -454,10 +449,10 @@ void session_pump(struct session *session)
         session->busy = true;
         resend(session);
         while (!session->peer->ops->congested(session->peer) &&
-               next_waiting(session, &delivery, &packet_id)) {
+               next_waiting(session, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
-                if (packet_id != 0 || !expired(session, &delivery)) /* [MQTT-4.3.3-7] */
-                        transmit(session, &delivery, packet_id);
+                if (!expired(session, &delivery))       /* [MQTT-4.3.3-7] */
+                        transmit(session, &delivery);
         }
         if (session->mqueue.spilled > 0)
                 load(session);

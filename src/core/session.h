@@ -84,9 +84,14 @@ bool            session_name_user(struct session *session, struct str username) 
 struct session *session_restore(struct shard *shard, const struct record_session *record,
                                 uint64_t key, struct message *will) ON_SHARD;
 
-/* A restart has found a message of its queue, or what it had in flight, under that key. */
+/* A restart has found a message of its queue under that key, or a PUBREL that it owed. */
 bool session_restore_delivery(struct session *session, const struct record_delivery *delivery,
                               uint64_t key) ON_SHARD;
+
+/* What it had sent, and was not acknowledged: it stays in flight under its packet id, which is
+ * free. Takes the message. */
+bool session_restore_sent(struct session *session, const struct record_delivery *delivery,
+                          struct message *message, uint64_t key) ON_SHARD;
 
 struct session *session_find(struct shard *shard, struct str client_id) ON_SHARD;
 

@@ -94,7 +94,6 @@ ON_SHARD static void hand_over_all(struct session *session)
 {
         struct mqueue_spilled spilled;
         struct delivery       delivery;
-        uint16_t              packet_id;
 
         for (struct inflight_entry *entry = inflight_first(&session->inflight); entry != NULL;
              entry = inflight_next(&session->inflight, entry))
@@ -106,7 +105,7 @@ ON_SHARD static void hand_over_all(struct session *session)
                         metric_add(&session->shard->metrics.messages_dropped_queue, 1);
                 journal_remove_key(session->shard, spilled.key);
         }
-        while (mqueue_pop(&session->mqueue, &delivery, &packet_id)) {
+        while (mqueue_pop(&session->mqueue, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
                 hand_over(session, &delivery);
                 delivery_release(&delivery);

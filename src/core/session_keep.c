@@ -98,8 +98,7 @@ ON_SHARD static bool restore_released(struct session *session, const struct reco
         struct delivery        delivery = { .qos = 2 };
         struct inflight_entry *entry    = NULL;
 
-        if (inflight_find(&session->inflight, d->packet_id) != NULL ||
-            entry_adopt_delivery(session, &delivery, key) == NULL)
+        if (entry_adopt_delivery(session, &delivery, key) == NULL)
                 return false;
         delivery.entry->released  = true;
         delivery.entry->packet_id = d->packet_id;
@@ -115,11 +114,9 @@ ON_SHARD static bool restore_released(struct session *session, const struct reco
 bool session_restore_delivery(struct session *session, const struct record_delivery *d,
                               uint64_t key)
 {
-        const struct mqueue_spilled spilled = { .key       = key,
-                                                .size      = d->size,
-                                                .packet_id = d->packet_id,
-                                                .qos       = d->qos,
-                                                .shared    = d->shared };
+        const struct mqueue_spilled spilled = {
+                .key = key, .size = d->size, .qos = d->qos, .shared = d->shared
+        };
 
         if (d->released)
                 return restore_released(session, d, key);
@@ -156,22 +153,45 @@ static bool delivery_of(const struct session *session, const struct record_deliv
         return good;
 }
 
+/* The delivery as it was when its record was made, and takes the message. False without memory. */
+ON_SHARD static bool remake(struct session *session, uint64_t key, const struct record_delivery *d,
+                            struct message *message, struct delivery *out)
+{
+        message->from = hash_str(&session->shard->broker->key, message_client_id(message));
+        if (!delivery_of(session, d, message, out) ||
+            entry_adopt_delivery(session, out, key) == NULL) {
+                delivery_release(out);
+                return false;
+        }
+        out->entry->packet_id = d->packet_id;
+        out->entry->priority  = d->priority;
+        return true;
+}
+
+bool session_restore_sent(struct session *session, const struct record_delivery *d,
+                          struct message *message, uint64_t key)
+{
+        struct delivery delivery;
+
+        if (!remake(session, key, d, message, &delivery))
+                return false;
+        if (inflight_restore(&session->inflight, &delivery, d->packet_id) != NULL)
+                return true;
+        entry_leave(TAKE(delivery.entry));
+        delivery_release(&delivery);
+        return false;
+}
+
 ON_SHARD static void take_back(struct session *session, uint64_t key, const struct record *record,
                                struct message *message)
 {
-        struct shard   *shard = session->shard;
         struct delivery delivery;
 
-        message->from = hash_str(&shard->broker->key, message_client_id(message));
-        if (delivery_of(session, &record->delivery, message, &delivery) &&
-            entry_adopt_delivery(session, &delivery, key) != NULL) {
-                delivery.entry->packet_id = record->delivery.packet_id;
-                delivery.entry->priority  = record->delivery.priority;
-                if (mqueue_loaded(&session->mqueue, key, &delivery))
-                        return;
-                entry_leave(TAKE(delivery.entry));
-        }
-        delivery_release(&delivery);            /* no memory: it stays where it is */
+        if (!remake(session, key, &record->delivery, message, &delivery) ||
+            mqueue_loaded(&session->mqueue, key, &delivery))
+                return;
+        entry_leave(TAKE(delivery.entry));      /* no memory: it stays where it is */
+        delivery_release(&delivery);
 }
 
 void session_load(struct session *session, uint64_t key, const struct record *record,

@@ -1,6 +1,6 @@
 /* A start: one scan of the records, in the order in which they came to be. Sessions come before
- * what is theirs. Bodies are read for what lives in memory (retained, pending, wills) and not for
- * what is queued. */
+ * what is theirs. Bodies are read for what lives in memory (in flight, retained, pending, wills)
+ * and not for what is queued. */
 #include "services/store/store_internal.h"
 
 #include <assert.h>
@@ -91,6 +91,18 @@ static bool was_acknowledged(struct recovery *r, const struct record_delivery *d
                (mark != NULL && guid_compare(delivery->message, *mark) <= 0);
 }
 
+/* Not in the queue: its packet id is in use, and the client may acknowledge it at once. */
+ON_SHARD static enum outcome take_sent(struct recovery *r, struct session *session, uint64_t key,
+                                       const struct record_delivery *delivery)
+{
+        enum outcome    outcome;
+        struct message *message = read_body(r, delivery->message, &outcome);
+
+        if (message == NULL)
+                return outcome;
+        return session_restore_sent(session, delivery, message, key) ? TAKEN : NO_MEMORY;
+}
+
 ON_SHARD static enum outcome take_delivery(struct recovery *r, struct session *session,
                                            uint64_t key, const struct record_delivery *delivery)
 {
@@ -98,6 +110,10 @@ ON_SHARD static enum outcome take_delivery(struct recovery *r, struct session *s
                 note_guid(r, delivery->message);
         if (!was_acknowledged(r, delivery))
                 return NOT_WANTED;
+        if (inflight_find(&session->inflight, delivery->packet_id) != NULL)
+                return DAMAGED;
+        if (delivery->packet_id != 0 && !delivery->released)
+                return take_sent(r, session, key, delivery);
         return session_restore_delivery(session, delivery, key) ? TAKEN : NO_MEMORY;
 }
 
