@@ -145,6 +145,8 @@ static void pay(struct receipt *receipt, struct shard *shard)
 {
         struct settled_mail *mail;
 
+        if (shard->journal.closed)      /* teardown: the origin may be gone */
+                return;
         if (atomic_fetch_sub_explicit(&receipt->owed, 1, memory_order_acq_rel) != 1)
                 return;
         if (receipt->origin == shard) {

@@ -161,13 +161,39 @@ bool session_has_room(const struct session *session)
                session->inflight.count < window_of(session);
 }
 
+/* Tells message.dropped, with the reason's name. */
+ON_SHARD static void tell_dropped(struct session *session, struct message *message,
+                                  const char *why)
+{
+        struct hook_args args = { .shard     = session->shard,
+                                  .client_id = session->client_id,
+                                  .username  = session->username,
+                                  .message   = &message,
+                                  .topic     = message_topic(message),
+                                  .why       = why };
+
+        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
+}
+
+/* Its time has passed, and nobody has been sent it [MQTT-3.3.2-5]. */
+ON_SHARD static bool has_expired(struct session *session, const struct delivery *delivery)
+{
+        if (!message_expired(delivery->message, session->shard->loop.now.wall_us))
+                return false;
+        metric_add(&session->shard->metrics.messages_dropped_expired, 1);
+        tell_dropped(session, delivery->message, "expired");
+        return true;
+}
+
 /* What is in flight goes to the peer, first or again. False: it cannot be sent to this peer at all
- * [MQTT-3.1.2-25]. */
+ * [MQTT-3.1.2-25], or has waited too long for its record. */
 ON_SHARD static bool send_entry(struct session *session, struct inflight_entry *entry)
 {
         struct peer *peer  = session->peer;
         bool         again = !entry->fresh;
 
+        if (!again && has_expired(session, &entry->delivery))
+                return false;
         entry->fresh = false;
         if (!entry->released)
                 return peer->ops->publish(peer, &entry->delivery, entry->packet_id, again) || again;
@@ -175,31 +201,36 @@ ON_SHARD static bool send_entry(struct session *session, struct inflight_entry *
         return true;
 }
 
-/* Sends again what was in flight, in the original order, as far as the peer's window goes:
- * PUBREL needs no room in it [MQTT-4.4.0-1]. What a member of a shared group was sent at QoS 2 is
- * among it [MQTT5-4.8.2-4]. */
+/* Sends (again) what is in flight, in the original order, as far as the peer's window goes: PUBREL
+ * needs no room in it [MQTT-4.4.0-1]. What a member of a shared group was sent at QoS 2 is among it
+ * [MQTT5-4.8.2-4]. What waits for its record holds up what would be sent for the first time behind
+ * it, whichever of them is safe first [MQTT-4.6.0-6]. */
 ON_SHARD static void resend(struct session *session)
 {
-        while (session->resend_left > 0) {
-                struct inflight_entry *entry =
-                        inflight_find(&session->inflight, session->resend_next);
+        struct inflight_entry *entry = inflight_find(&session->inflight, session->resend_next);
+        struct inflight_entry *held  = NULL, *next;
 
-                assert(entry != NULL);
-                if (entry->unsent) {
-                        uint32_t sent = session->inflight.count - session->resend_left;
+        for (; session->resend_left > 0; entry = next) {
+                uint32_t sent = session->inflight.count - session->resend_left;
 
-                        if (!entry->released && sent >= session->peer->receive_maximum)
-                                return;
-                        entry->unsent  = false;
-                        entry->sent_ms = session->shard->loop.now.mono_ms;
-                        session->resend_left--;
-                        session->resend_next = entry->next;
-                        if (!send_entry(session, entry))
-                                inflight_remove(&session->inflight, entry);
-                } else {
-                        session->resend_next = entry->next;
-                }
+                assert(entry != NULL || held != NULL);
+                if (entry == NULL)
+                        break;
+                next = inflight_next(&session->inflight, entry);
+                if (entry->held && entry->fresh && held == NULL)
+                        held = entry;
+                if (!entry->unsent || (entry->fresh && held != NULL))
+                        continue;
+                if (!entry->released && sent >= session->peer->receive_maximum)
+                        break;
+                entry->unsent  = false;
+                entry->sent_ms = session->shard->loop.now.mono_ms;
+                session->resend_left--;
+                if (!send_entry(session, entry))
+                        inflight_remove(&session->inflight, entry);
         }
+        entry                = held != NULL ? held : entry;
+        session->resend_next = entry != NULL ? entry->packet_id : 0;
 }
 
 void session_resume(struct session *session)
@@ -290,20 +321,6 @@ void session_set_will(struct session *session, struct message **will, uint32_t d
         session->will_delay_s = delay_s;
 }
 
-/* Tells message.dropped, with the reason's name. */
-ON_SHARD static void tell_dropped(struct session *session, struct message *message,
-                                  const char *why)
-{
-        struct hook_args args = { .shard     = session->shard,
-                                  .client_id = session->client_id,
-                                  .username  = session->username,
-                                  .message   = &message,
-                                  .topic     = message_topic(message),
-                                  .why       = why };
-
-        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
-}
-
 ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
 {
         struct shard   *shard  = session->shard;
@@ -370,24 +387,16 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 inflight_remove(&session->inflight, entry);
 }
 
-ON_SHARD static bool expired(struct session *session, struct delivery *delivery)
-{
-        if (!message_expired(delivery->message, session->shard->loop.now.wall_us))
-                return false;
-        metric_add(&session->shard->metrics.messages_dropped_expired, 1);
-        tell_dropped(session, delivery->message, "expired");         /* [MQTT-3.3.2-5] */
-        delivery_release(delivery);
-        return true;
-}
-
 void session_deliver(struct session *session, struct delivery *delivery)
 {
         struct shard *shard = session->shard;
         struct peer  *peer  = session->peer;
 
         session_check(session);
-        if (expired(session, delivery))
+        if (has_expired(session, delivery)) {
+                delivery_release(delivery);
                 return;
+        }
         entry_of_delivery(session, delivery);
         if (peer == NULL || !session->resumed) {                /* [MQTT3-3.1.2-5] */
                 if (delivery->qos > 0 || shard->settings->mqueue_store_qos0)
@@ -451,7 +460,9 @@ void session_pump(struct session *session)
         while (!session->peer->ops->congested(session->peer) &&
                next_waiting(session, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
-                if (!expired(session, &delivery))       /* [MQTT-4.3.3-7] */
+                if (has_expired(session, &delivery))
+                        delivery_release(&delivery);
+                else
                         transmit(session, &delivery);
         }
         if (session->mqueue.spilled > 0)

@@ -29,6 +29,7 @@ struct undo {
 struct vault {
         struct table tables[ENGINE_TABLES];
         uint64_t     commits_left;
+        uint64_t     changes_left;      /* until one fails; UINT64_MAX: none does */
 };
 
 struct memory_engine {
@@ -256,6 +257,13 @@ static enum engine_result memory_put(struct engine *engine, enum engine_table ta
         size_t                place;
 
         assert(m->open);
+        if (m->vault->changes_left == 0) {
+                m->vault->changes_left = UINT64_MAX;
+                mem_free(item);
+                snprintf(engine->why, sizeof engine->why, "a write failed");
+                return ENGINE_FAILED;
+        }
+        m->vault->changes_left -= m->vault->changes_left != UINT64_MAX;
         undo.before = find(into, key, &place);
         if (item == NULL || !reserve(into) || !note(m, undo)) {
                 mem_free(item);
@@ -348,7 +356,7 @@ struct vault *vault_new(void)
         struct vault *vault = mem_zalloc(sizeof *vault);
 
         if (vault != NULL)
-                vault->commits_left = UINT64_MAX;
+                vault->commits_left = vault->changes_left = UINT64_MAX;
         return vault;
 }
 
@@ -367,6 +375,11 @@ void vault_free(struct vault *vault)
 void vault_fill_after(struct vault *vault, uint64_t commits)
 {
         vault->commits_left = commits;
+}
+
+void vault_fail_after(struct vault *vault, uint64_t changes)
+{
+        vault->changes_left = changes;
 }
 
 bool vault_damage(struct vault *vault, enum engine_table table, struct str key, size_t at)
