@@ -4,7 +4,8 @@
 #include "base/memory.h"
 #include "sim.h"
 
-enum { TURNS_MAX = 6, WAIT_MS_MAX = 3000, SLEEP_STEPS_MAX = 300, RESTARTS_MAX = 2 };
+enum { TURNS_MAX = 6, WAIT_MS_MAX = 3000, SLEEP_STEPS_MAX = 300, RESTARTS_MAX = 4 };
+enum { COMMIT_MS = 1000 };
 
 static bool act_publish(struct sim *sim, struct sim_client *client)
 {
@@ -100,20 +101,29 @@ static bool begin_world(struct sim *sim, uint64_t start_ms)
         sim->world = world_new(&(struct world_plan){ .shards   = sim->mix.shards,
                                                      .settings = &sim->settings,
                                                      .seed     = sim->seed + sim->restarts,
-                                                     .start_ms = start_ms });
+                                                     .start_ms = start_ms,
+                                                     .durability = sim->mix.durability,
+                                                     .vault      = sim->vault });
         return (sim->world != NULL || sim_fail(sim, "no memory")) &&
                client_connect(sim, sim->watcher, false) && sim_settle(sim) &&
                client_subscribe_to(sim, sim->watcher, "will/+", 1) && sim_settle(sim);
 }
 
-/* The broker dies, and what it knew with it: it keeps nothing yet. Another one takes its place. */
+static void mend_disk(struct sim *sim)
+{
+        vault_fill_after(sim->vault, UINT64_MAX);
+        vault_fail_after(sim->vault, UINT64_MAX);
+}
+
+/* The broker dies in the middle of whatever it does, and what it has not written is lost. Another
+ * one, perhaps with other shards, takes its place. What relaxed may cost is not reckoned here. */
 static bool act_restart(struct sim *sim, struct sim_client *client)
 {
         uint64_t now   = sim_now(sim);
         unsigned moved = 0;
 
         (void)client;
-        if (sim->restarts == RESTARTS_MAX)
+        if (sim->restarts == RESTARTS_MAX || sim->mix.durability == DURABILITY_RELAXED)
                 return true;
         sim->restarts++;
         if (!client_read(sim, sim->watcher, &moved))
@@ -122,15 +132,31 @@ static bool act_restart(struct sim *sim, struct sim_client *client)
         for (unsigned i = 0; i < sim->mix.clients + 2; i++) {
                 check_ending(sim, &sim->clients[i], ENDING_CRASH);
                 client_cut(sim, &sim->clients[i]);
-                sim->clients[i].link = NULL;
         }
-        for (unsigned i = 0; i < sim->connection_count; i++)
-                sim->connections[i].ending = ENDING_CRASH;
-        for (unsigned i = 0; i < sim->message_count; i++)
-                sim->messages[i].lost = true;
+        check_crashing(sim);
         world_crash(TAKE(sim->world));
+        mend_disk(sim);
+        sim->mix.shards = 1 + random_below(&sim->random, 4);
         sim_trace(sim, sim->restarts, STR("restart"));
         return begin_world(sim, now + random_below(&sim->random, WAIT_MS_MAX));
+}
+
+/* The disk fills up, after some commits more, and has room again later; or one write fails. */
+static bool act_disk(struct sim *sim, struct sim_client *client)
+{
+        (void)client;
+        if (sim->mix.durability != DURABILITY_STRICT)
+                return true;
+        sim->was_full = true;
+        if (sim_chance(sim, 50)) {
+                vault_fail_after(sim->vault, random_below(&sim->random, 20));
+        } else {
+                vault_fill_after(sim->vault, random_below(&sim->random, 10));
+                if (!sim_turns(sim, random_below(&sim->random, 200)))
+                        return false;
+                mend_disk(sim);
+        }
+        return true;
 }
 
 /* Who is not connected can only do the last ones. */
@@ -154,6 +180,7 @@ static const struct act {
         { "settle",      60,  false, act_settle     },
         { "look",        5,   false, act_look       },
         { "restart",     1,   false, act_restart    },
+        { "disk",        1,   false, act_disk       },
 };
 
 unsigned act_count(void)
@@ -209,7 +236,8 @@ bool sim_start(struct sim *sim)
 
         sim->clients     = mem_zalloc(count * sizeof *sim->clients);
         sim->connections = mem_zalloc(CONNECTIONS_MAX * sizeof *sim->connections);
-        if (sim->clients == NULL || sim->connections == NULL)
+        sim->vault       = vault_new();
+        if (sim->clients == NULL || sim->connections == NULL || sim->vault == NULL)
                 return sim_fail(sim, "no memory");
         for (unsigned i = 0; i < count; i++) {
                 struct sim_client *client = &sim->clients[i];
@@ -238,6 +266,7 @@ void sim_stop(struct sim *sim)
                         sim->clients[i].old->ops->free(sim->clients[i].old);
         if (sim->world != NULL)
                 world_free(sim->world);
+        vault_free(sim->vault);
         mem_free(sim->clients);
         mem_free(sim->connections);
 }
@@ -291,10 +320,15 @@ static bool leave(struct sim *sim, struct sim_client *client)
 bool sim_finish(struct sim *sim)
 {
         sim->act = "finish";
+        mend_disk(sim);
+        if (!sim_tick(sim, COMMIT_MS) || !sim_settle(sim))      /* what failed is tried again */
+                return false;
         if (!drain(sim) || !check_messages(sim) || !check_retained(sim))
                 return false;
         for (unsigned i = 0; i <= sim->mix.clients; i++) /* the watcher is the last */
                 if (!leave(sim, &sim->clients[i]) || !sim_settle(sim))
                         return false;
-        return check_missing(sim) && check_gauges(sim);
+        if (!sim_tick(sim, COMMIT_MS) || !sim_settle(sim))      /* relaxed: in its time */
+                return false;
+        return check_missing(sim) && check_gauges(sim) && check_vault(sim);
 }

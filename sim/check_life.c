@@ -47,11 +47,48 @@ static enum presence presence(const struct connection *link)
 {
         const struct connection *before = link->before;
 
+        if (before != NULL && before->crashed)
+                return link->clean ? ABSENT : MAYBE;    /* check_connected() may know more */
         if (before == NULL || link->clean || before->expiry_s == 0 || before->expired)
                 return ABSENT;
         if (link->connack_ms < sim_after(before->end_ms, before->expiry_s))
                 return PRESENT;
         return MAYBE;
+}
+
+/* Connections before this one whose CONNACK was never read may have begun a session of their own:
+ * that one is present now, and the client cannot know that it is not the one before. */
+bool check_unsure(const struct sim_client *client)
+{
+        const struct connection *link = client->link->before;
+
+        if (link != NULL && link->crashed && link->expiry_s == 0)
+                return true;            /* an older one, whose end was not written yet */
+        for (; link != NULL && link->connack_ms == NEVER; link = link->before) {
+                const struct connection *before = link->before;
+
+                if (before != NULL && (link->clean || before->crashed || link->crashed ||
+                                       before->expiry_s != FOREVER_S))
+                        return true;
+        }
+        return false;
+}
+
+/* Some SUBACK has promised that the session outlives a crash, and no connection since has told the
+ * broker another interval, of which it may not know. */
+static bool subscribed(const struct sim_client *client)
+{
+        const struct connection *before = client->link->before;
+
+        if (!before->crashed || before->connack_ms == NEVER || client->link->clean)
+                return false;
+        for (const struct connection *link = before; link != NULL; link = link->before)
+                if (link->expiry_s != FOREVER_S)
+                        return false;
+        for (unsigned f = 0; f < FILTERS; f++)
+                if (client->record.filters[f].active)
+                        return true;
+        return false;
 }
 
 bool check_connected(struct sim *sim, struct sim_client *client)
@@ -60,6 +97,8 @@ bool check_connected(struct sim *sim, struct sim_client *client)
 
         client->link->connack_ms = client->at_ms;
         expected                 = presence(client->link);
+        if (expected == MAYBE && subscribed(client))
+                expected = PRESENT;
         return expected == MAYBE || client->present == (expected == PRESENT) ||
                sim_fail(sim, "%s: session present is %d", client->name, client->present);
 }
@@ -71,7 +110,8 @@ bool check_hung_up(struct sim *sim, struct sim_client *client)
 
         if (link == NULL || link->ending != ENDING_NONE)
                 return true;
-        if (sim_now(sim) < silent_until(link->written_ms, link))
+        if (sim_now(sim) < silent_until(link->written_ms, link) &&
+            !(sim->was_full && client->version != MQTT_5))      /* refused by the close */
                 return sim_fail(sim, "%s: the broker closed", client->name);
         link->ending  = ENDING_CLOSED;
         link->end_ms  = sim_now(sim);
@@ -101,7 +141,11 @@ static struct window will_window(const struct connection *link)
         uint32_t                 wait_s = link->will_delay_s;
         bool                     clean  = link->ending == ENDING_CLEAN;
 
-        if (!link->has_will || link->ending == ENDING_NONE || link->ending == ENDING_CRASH)
+        if (link->has_will && link->crashed) {  /* perhaps: the end may be what it does not know */
+                due.from = link->connect_ms;
+                return due;
+        }
+        if (!link->has_will || link->ending == ENDING_NONE)
                 return never;
         if (clean && !link->raced) /* raced: a takeover may have come before its DISCONNECT */
                 return never;
@@ -143,7 +187,7 @@ bool check_will(struct sim *sim, const struct publish_packet *in)
                 return sim_fail(sim, "a will changed: %s on %.*s", text, STR_ARGS(in->topic));
         if (!wire_arrive(sim, owner)) /* has it been closed? */
                 return false;
-        if (link->wills++ > 0)
+        if (link->wills++ > 0 && !link->crashed)
                 return sim_fail(sim, "%s: a will published twice", owner->name);
         from = will_window(link).from;
         if (from == NEVER)

@@ -32,7 +32,8 @@ static bool overrides(const struct sim *sim, unsigned later, unsigned earlier)
                 return true;
         /* QoS 1 sent again is published again, QoS 0 and what QoS 2 had come already are not. */
         return by->publisher == sent->publisher && by->seq > sent->seq &&
-               !(sent->qos == 1 && sent->resent && by->qos != 1);
+               !(sent->qos == 1 && sent->resent && by->qos != 1) &&
+               !(sent->resent && sim->was_full);        /* refused, and sent again later */
 }
 
 /* What is in its way; NULL: nothing. */

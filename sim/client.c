@@ -171,6 +171,9 @@ bool client_disconnect(struct sim *sim, struct sim_client *client, enum reason r
                 if (client->end->ops->write(client->end, &whole, 1) != (ssize_t)size)
                         return sim_fail(sim, "%s: the broker takes nothing", client->name);
                 check_ending(sim, client, reason == REASON_SUCCESS ? ENDING_CLEAN : ENDING_CUT);
+
+                /* What was refused before it by closing ended the connection first. */
+                client->link->raced |= sim->was_full && client->version != MQTT_5;
         }
         client_cut(sim, client);
         return true;

@@ -26,6 +26,9 @@ static void draw_settings(struct sim *sim)
         settings->max_awaiting_rel     = 0;
         settings->await_rel_timeout_ms = 0;
         settings->connect_timeout_ms   = 3600000; /* a starved shard is late */
+        settings->store_linger_ms      = 0;       /* no time passes while it comes to rest */
+        settings->store_interval_ms    = 1;
+        settings->mqueue_max_memory    = ONE_OF(sim, 1048576, 1048576, 1000, 300);
         settings->overlapping_copies   = false;
         settings->upgrade_qos          = false;
         settings->session_expiry_s     = sim->mix.v3_expiry_s;
@@ -44,6 +47,9 @@ void mix_draw(struct sim *sim)
         struct mix *mix = &sim->mix;
 
         mix->shards     = 1 + random_below(&sim->random, 4);
+        mix->durability = (enum durability)ONE_OF(sim, DURABILITY_STRICT, DURABILITY_STRICT,
+                                                  DURABILITY_STRICT, DURABILITY_STRICT,
+                                                  DURABILITY_RELAXED, DURABILITY_MEMORY);
         mix->clients    = CLIENTS_MIN + random_below(&sim->random, CLIENTS_MAX - CLIENTS_MIN + 1);
         mix->v5_percent = ONE_OF(sim, 0, 50, 50, 100);
         mix->durable_percent    = ONE_OF(sim, 30, 70, 100);

@@ -38,8 +38,14 @@ static bool on_connack(struct sim *sim, struct sim_client *client, const struct 
         client->resending = true;
         if (!taken_over(sim, client) || !check_connected(sim, client))
                 return false;
-        if (!in->session_present)
+        if (!in->session_present) {
                 check_new_session(sim, client);
+        } else if (check_unsure(client)) {
+                unsigned serial = client->record.serial;
+
+                check_new_session(sim, client);
+                client->record.serial = serial; /* or it is the same after all */
+        }
         return true;
 }
 
@@ -49,7 +55,9 @@ static bool on_ack(struct sim *sim, struct sim_client *client, const struct pack
         struct message_sent *sent;
         unsigned             i = 0;
 
-        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP)
+        bool refused = packet->ack.reason == REASON_QUOTA_EXCEEDED && sim->was_full;
+
+        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP && !refused)
                 return sim_fail(sim, "%s: %s with reason %u", client->name,
                                 packet_name(packet->type), packet->ack.reason);
         while (i < client->out_count && client->out[i].id != packet->ack.packet_id)
@@ -57,13 +65,16 @@ static bool on_ack(struct sim *sim, struct sim_client *client, const struct pack
         if (i == client->out_count)
                 return sim_fail(sim, "%s: %s for nothing", client->name, packet_name(packet->type));
         sent = &sim->messages[client->out[i].message];
-        if (!sent->done) {
+        if (refused) {
+                sent->closed_settle = sim->settles;
+                sent->closed        = true;
+        } else if (!sent->done) {
                 sent->latest_ms     = client->at_ms;
                 sent->closed_settle = sim->settles;
                 sent->done          = true;
                 sent->closed        = true;
         }
-        if (packet->type == PACKET_PUBREC) {
+        if (packet->type == PACKET_PUBREC && !refused) {
                 client->out[i].released = true;
                 return queue_ack(sim, client, PACKET_PUBREL, packet->ack.packet_id);
         }

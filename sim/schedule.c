@@ -31,7 +31,7 @@ static bool turn(struct sim *sim, unsigned shard)
 
 static unsigned choose(struct sim *sim)
 {
-        unsigned shards = sim->mix.shards;
+        unsigned shards = world_loops(sim->world);      /* the store is like one of them */
         unsigned shard  = random_below(&sim->random, shards);
 
         if (sim->starved_turns == 0 && sim_chance(sim, sim->mix.starve_percent)) {
@@ -59,11 +59,12 @@ bool sim_turns(struct sim *sim, unsigned count)
 static bool quiesce(struct sim *sim)
 {
         for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
-                unsigned first = random_below(&sim->random, sim->mix.shards);
+                unsigned loops = world_loops(sim->world);
+                unsigned first = random_below(&sim->random, loops);
                 bool     did   = false;
 
-                for (unsigned i = 0; i < sim->mix.shards; i++)
-                        did |= turn(sim, (first + i) % sim->mix.shards);
+                for (unsigned i = 0; i < loops; i++)
+                        did |= turn(sim, (first + i) % loops);
                 if (!did)
                         return true;
         }

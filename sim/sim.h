@@ -21,7 +21,8 @@ enum {
 
 /* What a seed draws before it begins; percents are of the cases in which there is a choice. */
 struct mix {
-        unsigned shards, clients;
+        unsigned        shards, clients;
+        enum durability durability;
         unsigned v5_percent, durable_percent, short_percent; /* short: sessions that expire */
         unsigned will_percent, keep_alive_percent;
         unsigned retain_percent, expiring_percent;      /* of what is published */
@@ -51,6 +52,7 @@ struct connection {
         uint64_t           end_ms;   /* it ended then */
         uint64_t           gone_ms;  /* and the broker knows since then at the latest */
         bool               raced;    /* the next one came before the broker knew */
+        bool               crashed;  /* the broker died since, and may know less of it */
         bool               expired;  /* its session has ended for certain */
         bool               will_due; /* its will has been published for certain */
         unsigned           wills;    /* how often it was received */
@@ -65,6 +67,7 @@ struct message_sent {
         bool               retain, clears; /* clears: it has no payload */
         bool               closed;         /* the broker will not get it (again) */
         bool               lost;           /* with the broker that had it */
+        bool               refused;        /* the disk was full */
         unsigned           start_settle, closed_settle; /* sim.settles at the time */
         uint32_t           expiry_s;                    /* of itself */
         uint64_t           start_ms;
@@ -80,13 +83,15 @@ struct subscribed {
 };
 
 /* What a client and the checkers know of one session; emptied when the broker made a new one. */
-struct record {
+struct known {
         unsigned          serial;
         struct subscribed filters[FILTERS];
         bool              must[MESSAGES_MAX]; /* to be received if it is done */
         uint8_t           got[MESSAGES_MAX];
+        bool              got_qos2[MESSAGES_MAX];
         unsigned          last[CLIENTS_MAX][TOPICS][3][3]; /* sequence; published, delivered QoS */
         uint16_t          held[IDS]; /* token of packet ids not acknowledged; 0: none */
+        bool              held_qos2[IDS];
 };
 
 struct outgoing {
@@ -126,7 +131,7 @@ struct sim_client {
         unsigned           ack_count, pings;
         uint16_t           open[OPEN_MAX]; /* ids that count in the window */
         unsigned           open_count;
-        struct record      record;
+        struct known       record;
 };
 
 struct sim {
@@ -135,6 +140,8 @@ struct sim {
         struct mix          mix;
         struct settings     settings;
         struct world       *world;
+        struct vault       *vault;   /* what a broker leaves to the next one */
+        bool                was_full; /* some of what was published may have been refused */
         struct sim_client  *clients; /* mix.clients actors, the watcher, the reader */
         struct sim_client  *watcher, *reader;
         unsigned            step, steps, serials, settles, restarts;
@@ -229,6 +236,7 @@ void check_closed_id(struct sim_client *client, uint16_t id);
 /* check_life.c: connections, sessions and wills live as long as they should. */
 struct connection *check_connecting(struct sim *sim, struct sim_client *client);
 bool               check_connected(struct sim *sim, struct sim_client *client);
+bool               check_unsure(const struct sim_client *client);
 bool               check_hung_up(struct sim *sim, struct sim_client *client);
 void               check_ending(struct sim *sim, struct sim_client *client, enum ending ending);
 bool               check_will(struct sim *sim, const struct publish_packet *in);
@@ -241,5 +249,9 @@ bool check_retained(struct sim *sim);
 /* check_gauges.c: what the broker says of itself when everybody has gone. */
 uint64_t check_dropped(const struct sim *sim);
 bool     check_gauges(struct sim *sim);
+
+/* check_crash.c: what a crash may cost, and what must be left on the disk in the end. */
+void check_crashing(struct sim *sim);
+bool check_vault(struct sim *sim);
 
 #endif
