@@ -52,16 +52,28 @@ void session_drop_will(struct session *session)
         message_put(TAKE(session->will));
 }
 
-/* A message of its own: the one that is left may still be owed to its publisher. */
-ON_SHARD static void pass_on(struct session *session, const struct subscription *subscription,
-                             const struct message *message)
+/* Its publisher may send it again, since it was not told yet that it is safe: another member owes to
+ * it as this one did, and a crash takes both back. */
+ON_SHARD static bool is_unconfirmed(const struct delivery *delivery)
 {
-        struct shard     *shard = session->shard;
-        struct pending_to to    = { subscription_name_of(subscription), subscription->member };
-        struct message   *copy =
-                message_renew(message, message_topic(message),
-                              guid_next(&shard->guids, shard->loop.now.wall_us));
+        return delivery->entry != NULL && !entry_is_confirmed(delivery->entry);
+}
 
+/* Else a message of its own, which is kept meanwhile. */
+ON_SHARD static void pass_on(struct session *session, const struct subscription *subscription,
+                             const struct delivery *delivery)
+{
+        struct shard         *shard   = session->shard;
+        const struct message *message = delivery->message;
+        struct pending_to     to      = { subscription_name_of(subscription), subscription->member };
+        struct message       *copy;
+
+        if (is_unconfirmed(delivery)) {
+                publish_to_group(shard, to.name, to.except, message_get(delivery->message));
+                return;
+        }
+        copy = message_renew(message, message_topic(message),
+                             guid_next(&shard->guids, shard->loop.now.wall_us));
         if (copy == NULL)
                 metric_add(&shard->metrics.messages_dropped_memory, 1);
         else if (session->durability != DURABILITY_MEMORY)
@@ -84,7 +96,7 @@ ON_SHARD static void hand_over(struct session *session, const struct delivery *d
                 if (subscription->share != delivery->share)
                         continue;
                 atomic_store_explicit(&subscription->member->online, false, memory_order_relaxed);
-                pass_on(session, subscription, delivery->message);
+                pass_on(session, subscription, delivery);
                 entry_pay_later(delivery->entry);
                 return;
         }
