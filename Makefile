@@ -110,6 +110,8 @@ SCENARIO_C   := $(sort $(wildcard scenario/*.c))
 SIM_C        := $(sort $(wildcard sim/*.c))
 FUZZ_C       := $(sort $(wildcard fuzz/*_fuzz.c))
 BENCH_C      := $(sort $(wildcard bench/*.c))
+# One that has a header is a part of the others.
+BENCH_LIB_C  := $(filter $(patsubst %.h,%.c,$(wildcard bench/*.h)),$(BENCH_C))
 SCENARIOS    := $(sort $(wildcard scenario/*.mqs scenario/*/*.mqs))
 PYTESTS      := $(sort $(wildcard test/integration/test_*.py))
 
@@ -128,11 +130,13 @@ SCENARIO    := $(if $(SCENARIO_C),$(OUT)/scenario)
 SIM         := $(if $(SIM_C),$(OUT)/sim)
 UNIT_TESTS  := $(patsubst %.c,$(OUT)/test/%,$(call only,$(UNIT_C)))
 FUZZERS     := $(patsubst fuzz/%.c,$(OUT)/%,$(call only,$(FUZZ_C)))
-BENCHES     := $(patsubst bench/%.c,$(OUT)/bench/%,$(call only,$(BENCH_C)))
+BENCHES     := $(patsubst bench/%.c,$(OUT)/bench/%,\
+                 $(call only,$(filter-out $(BENCH_LIB_C),$(BENCH_C))))
 
 PRODUCT_LIB := $(OUT)/liblinnet.a
 TOOL_LIB    := $(OUT)/libtool.a
 HARNESS_LIB := $(OUT)/libharness.a
+BENCH_LIB   := $(OUT)/libbench.a
 
 # ---- verbs ---------------------------------------------------------------------------------------
 
@@ -179,8 +183,9 @@ tidy:
 	        tools/conformance --self-test)
 	@tools/suite command tidy tools/tidy
 
-bench: $(BENCHES)
-	@$(if $^,set -e; for bench in $^; do $$bench; done,echo 'bench: nothing to run yet')
+bench: $(BENCHES) $(DAEMON)
+	@$(if $(BENCHES),set -e; for bench in $(BENCHES); do LINNETD=$(DAEMON) $$bench; done,\
+	        echo 'bench: nothing to run yet')
 
 docs: build
 	@mkdir -p doc
@@ -307,6 +312,7 @@ $(OBJ)/%.o: %.c Makefile | deps-build
 $(PRODUCT_LIB): $(call objects,$(PRODUCT_C))
 $(TOOL_LIB):    $(call objects,$(TOOL_LIB_C))
 $(HARNESS_LIB): $(call objects,$(filter-out %_test.c,$(HARNESS_C)))
+$(BENCH_LIB):   $(call objects,$(BENCH_LIB_C))
 
 $(OUT)/lib%.a: $(OUT)/lib%.list
 	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
@@ -314,6 +320,7 @@ $(OUT)/lib%.a: $(OUT)/lib%.list
 $(PRODUCT_LIB:.a=.list): MEMBERS := $(PRODUCT_C)
 $(TOOL_LIB:.a=.list):    MEMBERS := $(TOOL_LIB_C)
 $(HARNESS_LIB:.a=.list): MEMBERS := $(HARNESS_C)
+$(BENCH_LIB:.a=.list):   MEMBERS := $(BENCH_LIB_C)
 $(OUT)/lib%.list: FORCE
 	@mkdir -p $(@D)
 	@echo '$(MEMBERS)' | cmp -s - $@ || echo '$(MEMBERS)' > $@
@@ -343,7 +350,7 @@ $(OUT)/test/tools/%: $(OBJ)/tools/%.o $(TOOL_LIB) $(HARNESS_LIB) $(PRODUCT_LIB)
 $(OUT)/test/%: $(OBJ)/%.o $(HARNESS_LIB) $(PRODUCT_LIB)
 	$(call link,-lcmocka)
 
-$(OUT)/bench/%: $(OBJ)/bench/%.o $(HARNESS_LIB) $(PRODUCT_LIB)
+$(OUT)/bench/%: $(OBJ)/bench/%.o $(BENCH_LIB) $(HARNESS_LIB) $(PRODUCT_LIB)
 	$(call link)
 
 $(OUT)/%_fuzz: $(OBJ)/fuzz/%_fuzz.o $(HARNESS_LIB) $(PRODUCT_LIB)
