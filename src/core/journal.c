@@ -283,6 +283,7 @@ void journal_post(struct journal *journal)
                 return;
         }
         journal->posted++;
+        journal->cut = !whole;
         list_each(link, after, &journal->barriers) {
                 struct receipt *receipt = list_entry(link, struct receipt, in_journal);
 

@@ -47,6 +47,7 @@ struct journal {
         struct slab    entries;
         struct buffer  scratch;         /* a record is encoded here */
         struct timer   linger;
+        bool           cut;             /* the last batch did not take all there was */
         bool           failing;         /* the store cannot write just now */
         bool           closed;          /* teardown: nothing is recorded any more */
 };

@@ -118,7 +118,7 @@ static void safe_deliver(struct loop *loop, struct mail *mail)
         journal_pass_barriers(journal, journal->safe);
         look_at_held(journal);
         spill(journal);
-        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)
+        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT || journal->cut)
                 journal_post(journal);          /* what has gathered meanwhile lingered enough */
         else if (journal_has_changes(journal) || !list_empty(&journal->exact))
                 journal_urge(journal->shard);
