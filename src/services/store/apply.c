@@ -27,27 +27,47 @@ static enum engine_result put_refs(struct store *store, struct str key, uint32_t
         return result == ENGINE_NONE ? ENGINE_OK : result;
 }
 
-/* One more record refers to the message; the first one brings the body along. */
-static enum engine_result refer(struct store *store, const struct message *message)
+/* The body, unless it is there and whole: THERE. */
+static enum engine_result add_body(struct store *store, struct str key,
+                                   const struct message *message)
 {
-        char               bytes[ENGINE_GUID_KEY];
-        struct str         key = str_from(bytes, sizeof bytes), body;
-        enum engine_result result;
-        uint32_t           refs;
+        const struct engine_ops *ops = store->engine->ops;
+        struct str               body, there;
+        enum engine_result       result;
 
-        engine_guid_key(message->guid, bytes);
-        result = store->engine->ops->get(store->engine, ENGINE_BODIES, key, &body);
-        if (result == ENGINE_OK) {
-                result = get_refs(store, key, &refs);
-                return result == ENGINE_OK ? put_refs(store, key, refs + 1) : result;
-        }
-        if (result != ENGINE_NONE && result != ENGINE_DAMAGED)
-                return result;
         buffer_consume(&store->scratch, buffer_len(&store->scratch));
         if (!body_encode(&store->scratch, message))
                 return ENGINE_FAILED;
-        return store->engine->ops->put(store->engine, ENGINE_BODIES, key,
-                                       buffer_str(&store->scratch));
+        body   = buffer_str(&store->scratch);
+        result = ops->add(store->engine, ENGINE_BODIES, key, body);
+        if (result == ENGINE_THERE) {
+                result = ops->get(store->engine, ENGINE_BODIES, key, &there);
+                if (result == ENGINE_DAMAGED)
+                        return ops->put(store->engine, ENGINE_BODIES, key, body);
+                if (result == ENGINE_OK)
+                        result = ENGINE_THERE;
+        }
+        return result;
+}
+
+/* One more record refers to the message; the first one brings the body along. Records of one message
+ * come one after the other: what was the last body is known to be there. */
+static enum engine_result refer(struct store *store, const struct message *message)
+{
+        char               bytes[ENGINE_GUID_KEY];
+        struct str         key    = str_from(bytes, sizeof bytes);
+        enum engine_result result = ENGINE_THERE;
+        uint32_t           refs;
+
+        engine_guid_key(message->guid, bytes);
+        if (guid_compare(store->last_body, message->guid) != 0)
+                result = add_body(store, key, message);
+        if (result == ENGINE_OK || result == ENGINE_THERE)
+                store->last_body = message->guid;
+        if (result != ENGINE_THERE)
+                return result;
+        result = get_refs(store, key, &refs);
+        return result == ENGINE_OK ? put_refs(store, key, refs + 1) : result;
 }
 
 static enum engine_result unrefer(struct store *store, struct guid guid)
@@ -63,7 +83,8 @@ static enum engine_result unrefer(struct store *store, struct guid guid)
                 return result;
         if (refs > 1)
                 return put_refs(store, key, refs - 1);
-        result = store->engine->ops->remove(store->engine, ENGINE_BODIES, key);
+        store->last_body = (struct guid){ 0 };
+        result           = store->engine->ops->remove(store->engine, ENGINE_BODIES, key);
         return result == ENGINE_NONE ? ENGINE_OK : result;
 }
 

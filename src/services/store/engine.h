@@ -21,6 +21,7 @@ enum engine_table { ENGINE_RECORDS, ENGINE_BODIES, ENGINE_REFS, ENGINE_ASIDE, EN
 enum engine_result {
         ENGINE_OK,
         ENGINE_NONE,            /* no such key */
+        ENGINE_THERE,           /* there is such a key, and nothing was changed */
         ENGINE_DAMAGED,         /* there is a value, and its checksum does not fit */
         ENGINE_GROW,            /* abort, engine_grow(), and do the transaction again */
         ENGINE_FULL,            /* the disk is: abort, and try the transaction again later */
@@ -32,8 +33,8 @@ struct engine;
 struct engine_ops {
         const char *name;
 
-        /* One transaction at a time. After any result but OK of put, remove or commit the
-         * transaction is to be aborted (after a failed commit: it has been). */
+        /* One transaction at a time. After any result but OK of put, remove or commit (and THERE
+         * of add, NONE of remove) the transaction is to be aborted (after a failed commit: it has been). */
         enum engine_result (*begin)(struct engine *engine);
         enum engine_result (*commit)(struct engine *engine);    /* it is on disk, or nothing is */
         void               (*abort)(struct engine *engine);
@@ -44,6 +45,8 @@ struct engine_ops {
                                   struct str *value);
         enum engine_result (*put)(struct engine *engine, enum engine_table table, struct str key,
                                   struct str value);
+        enum engine_result (*add)(struct engine *engine, enum engine_table table, struct str key,
+                                  struct str value);    /* THERE when there is one already */
         enum engine_result (*remove)(struct engine *engine, enum engine_table table,
                                      struct str key);   /* NONE when there was none */
 

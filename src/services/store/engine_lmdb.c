@@ -37,6 +37,7 @@ struct lmdb_engine {
         MDB_dbi       dbis[ENGINE_TABLES];
         MDB_txn      *txn;
         MDB_cursor   *cursors[ENGINE_TABLES];   /* of the transaction; NULL until needed */
+        MDB_cursor   *hands[ENGINE_TABLES];     /* the same, for single keys: see hand() */
 };
 
 static struct lmdb_engine *lmdb_of(struct engine *engine)
@@ -62,6 +63,8 @@ static enum engine_result result_of(struct engine *engine, int rc, const char *d
                 return ENGINE_OK;
         case MDB_NOTFOUND:
                 return ENGINE_NONE;
+        case MDB_KEYEXIST:
+                return ENGINE_THERE;
         case MDB_MAP_FULL:
         case MDB_MAP_RESIZED:
                 return ENGINE_GROW;
@@ -273,7 +276,9 @@ static void close_cursors(struct lmdb_engine *e)
         for (unsigned t = 0; t < ENGINE_TABLES; t++) {
                 if (e->cursors[t] != NULL)
                         mdb_cursor_close(e->cursors[t]);
-                e->cursors[t] = NULL;
+                if (e->hands[t] != NULL)
+                        mdb_cursor_close(e->hands[t]);
+                e->cursors[t] = e->hands[t] = NULL;
         }
 }
 
@@ -319,23 +324,36 @@ static enum engine_result show(enum engine_table table, struct str key, MDB_val 
                                                                            : ENGINE_DAMAGED;
 }
 
+/* Keys come in runs that ascend, so the next one is mostly on the page of the last: a cursor that
+ * stays there finds it without a way through the tree. */
+static int hand(struct lmdb_engine *e, enum engine_table table)
+{
+        return e->hands[table] != NULL
+                       ? 0
+                       : mdb_cursor_open(e->txn, e->dbis[table], &e->hands[table]);
+}
+
 static enum engine_result lmdb_get(struct engine *engine, enum engine_table table, struct str key,
                                    struct str *value)
 {
         struct lmdb_engine *e = lmdb_of(engine);
         MDB_val             k = val_of(key), v;
-        int                 rc = mdb_get(e->txn, e->dbis[table], &k, &v);
+        int                 rc = hand(e, table);
 
+        if (rc == 0)
+                rc = mdb_cursor_get(e->hands[table], &k, &v, MDB_SET);
         return rc == 0 ? show(table, key, v, value) : result_of(engine, rc, "read");
 }
 
-static enum engine_result lmdb_put(struct engine *engine, enum engine_table table, struct str key,
-                                   struct str value)
+static enum engine_result write_value(struct engine *engine, enum engine_table table,
+                                      struct str key, struct str value, unsigned flags)
 {
         struct lmdb_engine *e = lmdb_of(engine);
         MDB_val             k = val_of(key), v = { value.len + CHECKSUM_SIZE, NULL };
-        int                 rc = mdb_put(e->txn, e->dbis[table], &k, &v, MDB_RESERVE);
+        int                 rc = hand(e, table);
 
+        if (rc == 0)
+                rc = mdb_cursor_put(e->hands[table], &k, &v, flags | MDB_RESERVE);
         if (rc != 0)
                 return result_of(engine, rc, "write");
         if (value.len > 0)
@@ -344,13 +362,30 @@ static enum engine_result lmdb_put(struct engine *engine, enum engine_table tabl
         return ENGINE_OK;
 }
 
+static enum engine_result lmdb_put(struct engine *engine, enum engine_table table, struct str key,
+                                   struct str value)
+{
+        return write_value(engine, table, key, value, 0);
+}
+
+static enum engine_result lmdb_add(struct engine *engine, enum engine_table table, struct str key,
+                                   struct str value)
+{
+        return write_value(engine, table, key, value, MDB_NOOVERWRITE);
+}
+
 static enum engine_result lmdb_remove(struct engine *engine, enum engine_table table,
                                       struct str key)
 {
         struct lmdb_engine *e = lmdb_of(engine);
-        MDB_val             k = val_of(key);
+        MDB_val             k = val_of(key), v;
+        int                 rc = hand(e, table);
 
-        return result_of(engine, mdb_del(e->txn, e->dbis[table], &k, NULL), "remove from");
+        if (rc == 0)
+                rc = mdb_cursor_get(e->hands[table], &k, &v, MDB_SET);
+        if (rc == 0)
+                rc = mdb_cursor_del(e->hands[table], 0);
+        return result_of(engine, rc, "remove from");
 }
 
 static enum engine_result lmdb_next(struct engine *engine, enum engine_table table, struct str from,
@@ -401,6 +436,7 @@ static const struct engine_ops lmdb_ops = {
         .grow   = lmdb_grow,
         .get    = lmdb_get,
         .put    = lmdb_put,
+        .add    = lmdb_add,
         .remove = lmdb_remove,
         .next   = lmdb_next,
         .bytes  = lmdb_bytes,

@@ -276,6 +276,16 @@ static enum engine_result memory_put(struct engine *engine, enum engine_table ta
         return ENGINE_OK;
 }
 
+static enum engine_result memory_add(struct engine *engine, enum engine_table table, struct str key,
+                                     struct str value)
+{
+        size_t place;
+
+        return find(&memory_of(engine)->vault->tables[table], key, &place) != NULL
+                       ? ENGINE_THERE
+                       : memory_put(engine, table, key, value);
+}
+
 static enum engine_result memory_remove(struct engine *engine, enum engine_table table,
                                         struct str key)
 {
@@ -334,6 +344,7 @@ static const struct engine_ops memory_ops = {
         .grow   = memory_grow,
         .get    = memory_get,
         .put    = memory_put,
+        .add    = memory_add,
         .remove = memory_remove,
         .next   = memory_next,
         .bytes  = memory_bytes,

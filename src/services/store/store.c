@@ -141,6 +141,7 @@ static enum engine_result write_taken(struct store *store, uint64_t *count)
                 return result;
         *count            = 0;
         store->next_marks = store->marks;
+        store->last_body  = (struct guid){ 0 };
         for (unsigned i = 0; i < store->broker->shard_count && result == ENGINE_OK; i++)
                 if (store->taken[i].parcel != NULL && !store->taken[i].written)
                         result = apply_batch(store, &store->taken[i], count);

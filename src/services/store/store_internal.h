@@ -25,6 +25,7 @@ struct store {
         struct taken        taken[SHARDS_MAX];
         struct record_marks marks;      /* as committed */
         struct record_marks next_marks; /* of the transaction in hand */
+        struct guid         last_body;  /* that this transaction knows to be there; or zero */
         struct buffer       scratch;
         uint64_t            newest_key;
         bool                failing;
