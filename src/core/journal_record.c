@@ -63,10 +63,11 @@ static void of_delivery(const struct entry *entry, struct record *record)
 
 bool journal_encode(struct buffer *to, const struct kept *kept, struct message **message)
 {
-        const struct entry *entry  = list_entry(kept, struct entry, kept);
-        struct record       record = { .kind = RECORD_KINDS };
+        const struct entry *entry = list_entry(kept, struct entry, kept);
+        struct record       record;             /* large: each kind fills what is its own */
 
-        *message = NULL;
+        record.kind = RECORD_KINDS;
+        *message    = NULL;
         switch (kept->kind) {
         case KEPT_SESSION:
                 of_session(list_entry(kept, struct session, kept), &record, message);

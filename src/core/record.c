@@ -1,5 +1,7 @@
 #include "core/record.h"
 
+#include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -9,9 +11,10 @@ enum { BODY = 0x7f, BODY_VERSION = 1 };
 /* ---- the cursor: fixed integers, little-endian; the first failure stays -----------------------
  * */
 
+/* Room for all of it has been made before. */
 struct out {
         struct buffer *to;
-        bool           failed;
+        char          *at, *end;
 };
 
 struct in {
@@ -19,20 +22,37 @@ struct in {
         bool                 failed;
 };
 
-static void put(struct out *out, uint64_t value, unsigned bytes)
+static bool out_begin(struct out *out, struct buffer *to, size_t size_max)
 {
-        char raw[8];
+        if (!buffer_reserve(to, size_max))
+                return false;
+        out->to  = to;
+        out->at  = to->bytes + to->len;
+        out->end = out->at + size_max;
+        return true;
+}
 
-        for (unsigned i = 0; i < bytes; i++)
-                raw[i] = (char)(value >> 8 * i);
-        out->failed |= !buffer_append(out->to, str_from(raw, bytes));
+static void out_end(struct out *out)
+{
+        out->to->len = (size_t)(out->at - out->to->bytes);
+}
+
+static inline void put(struct out *out, uint64_t value, unsigned bytes)
+{
+        uint64_t little = htole64(value);
+
+        assert((size_t)(out->end - out->at) >= bytes);
+        memcpy(out->at, &little, bytes);
+        out->at += bytes;
 }
 
 static void put_str(struct out *out, struct str value)
 {
         put(out, value.len, 4);
+        assert((size_t)(out->end - out->at) >= value.len);
         if (value.len > 0)
-                out->failed |= !buffer_append(out->to, value);
+                memcpy(out->at, value.ptr, value.len);
+        out->at += value.len;
 }
 
 static void put_guid(struct out *out, struct guid guid)
@@ -41,19 +61,18 @@ static void put_guid(struct out *out, struct guid guid)
         put(out, guid.origin, 8);
 }
 
-static uint64_t get(struct in *in, unsigned bytes)
+static inline uint64_t get(struct in *in, unsigned bytes)
 {
-        uint64_t value = 0;
+        uint64_t little = 0;
 
         if ((size_t)(in->end - in->at) < bytes) {
                 in->failed = true;
                 in->at     = in->end;
                 return 0;
         }
-        for (unsigned i = 0; i < bytes; i++)
-                value |= (uint64_t)in->at[i] << 8 * i;
+        memcpy(&little, in->at, bytes);
         in->at += bytes;
-        return value;
+        return le64toh(little);
 }
 
 /* At most `max` bytes. */
@@ -108,7 +127,7 @@ static void put_marks(struct out *out, const struct record_marks *marks)
 
 static void get_marks(struct in *in, struct record_marks *marks)
 {
-        memset(marks, 0, sizeof *marks);        /* they are compared as a whole */
+        *marks       = (struct record_marks){ 0 };      /* they are compared as a whole */
         marks->count = (uint32_t)get(in, 4);
         in->failed |= marks->count > SHARDS_MAX;
         for (uint32_t i = 0; i < marks->count && !in->failed; i++)
@@ -132,6 +151,7 @@ static void put_session(struct out *out, const struct record_session *session)
 
 static void get_session(struct in *in, struct record_session *session)
 {
+        *session                 = (struct record_session){ 0 };
         session->has_will        = (get_flags(in, SESSION_HAS_WILL) & SESSION_HAS_WILL) != 0;
         session->durability      = (uint8_t)get(in, 1);
         session->created_us      = get(in, 8);
@@ -164,6 +184,7 @@ static void get_subscription(struct in *in, struct record_subscription *subscrip
         struct subscription_options *options = &subscription->options;
         unsigned                     flags;
 
+        *subscription            = (struct record_subscription){ 0 };
         subscription->session    = get(in, 8);
         subscription->name       = get_str(in, UINT16_MAX);
         options->id              = (uint32_t)get(in, 4);
@@ -200,6 +221,7 @@ static void get_delivery(struct in *in, struct record_delivery *d)
 {
         unsigned flags;
 
+        *d             = (struct record_delivery){ 0 };
         d->session     = get(in, 8);
         flags          = get_flags(in, DELIVERY_FLAGS);
         d->has_message = (flags & DELIVERY_HAS_MESSAGE) != 0;
@@ -252,10 +274,36 @@ static void get_rest(struct in *in, struct record *record)
         }
 }
 
+/* At most: what is fixed is less than FIXED_MAX in every kind. */
+static size_t size_of(const struct record *record)
+{
+        enum { FIXED_MAX = 64 };
+
+        switch (record->kind) {
+        case RECORD_MARKS:
+                return FIXED_MAX + record->marks.count * sizeof record->marks.newest[0];
+        case RECORD_SESSION:
+                return FIXED_MAX + record->session.client_id.len + record->session.username.len;
+        case RECORD_SUBSCRIPTION:
+                return FIXED_MAX + record->subscription.name.len;
+        case RECORD_DELIVERY:
+                return FIXED_MAX + record->delivery.id_count * sizeof record->delivery.ids[0];
+        case RECORD_PENDING:
+                return FIXED_MAX + record->pending.name.len;
+        case RECORD_AWAITING:
+        case RECORD_RETAINED:
+        case RECORD_KINDS:
+                break;
+        }
+        return FIXED_MAX;
+}
+
 bool record_encode(struct buffer *to, const struct record *record)
 {
-        struct out out = { .to = to };
+        struct out out;
 
+        if (!out_begin(&out, to, size_of(record)))
+                return false;
         put(&out, RECORD_VERSION, 1);
         put(&out, record->kind, 1);
         switch (record->kind) {
@@ -279,7 +327,8 @@ bool record_encode(struct buffer *to, const struct record *record)
         case RECORD_KINDS:
                 return false;
         }
-        return !out.failed;
+        out_end(&out);
+        return true;
 }
 
 bool record_decode(struct str value, struct record *record)
@@ -287,7 +336,7 @@ bool record_decode(struct str value, struct record *record)
         const unsigned char *start = (const unsigned char *)(value.ptr != NULL ? value.ptr : "");
         struct in            in    = { start, start + value.len, false };
 
-        memset(record, 0, sizeof *record);
+        record->kind = RECORD_KINDS;
         if (get(&in, 1) != RECORD_VERSION)
                 return false;
         record->kind = (enum record_kind)get(&in, 1);
@@ -356,11 +405,18 @@ const char *record_kind_name(enum record_kind kind)
  * */
 
 enum { BODY_RETAIN = 4, BODY_FLAGS = 7 };       /* the two lowest bits: QoS */
+enum { BODY_FIXED = 3 + 8 + 5 * 4 };            /* bytes besides its strings */
 
 bool body_encode(struct buffer *to, const struct message *message)
 {
-        struct out out = { .to = to };
+        struct out out;
 
+        if (!out_begin(&out, to, BODY_FIXED + message_topic(message).len +
+                                         message_client_id(message).len +
+                                         message_username(message).len +
+                                         message_properties(message).len +
+                                         message_payload(message).len))
+                return false;
         put(&out, BODY_VERSION, 1);
         put(&out, BODY, 1);
         put(&out, message->qos | (message->retain ? BODY_RETAIN : 0u), 1);
@@ -370,7 +426,8 @@ bool body_encode(struct buffer *to, const struct message *message)
         put_str(&out, message_username(message));
         put_str(&out, message_properties(message));
         put_str(&out, message_payload(message));
-        return !out.failed;
+        out_end(&out);
+        return true;
 }
 
 struct message *body_decode(struct str value, struct guid guid, bool *damaged)
