@@ -55,6 +55,11 @@ struct engine_ops {
         enum engine_result (*next)(struct engine *engine, enum engine_table table, struct str from,
                                    struct str *key, struct str *value);
 
+        /* The same for whoever looks at what may be damaged: the first entry, then the next one in
+         * the order in which they lie, whatever their keys. Nothing is changed in between. */
+        enum engine_result (*walk)(struct engine *engine, enum engine_table table, bool first,
+                                   struct str *key, struct str *value);
+
         uint64_t (*bytes)(const struct engine *engine);         /* on disk, or in memory */
         void     (*close)(struct engine *engine);
 };

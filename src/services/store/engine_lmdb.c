@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +33,7 @@ static const char *const table_names[ENGINE_TABLES] = {
 struct lmdb_engine {
         struct engine engine;
         char          path[PATH_SIZE];          /* of the environment's folder */
-        int           lock;                     /* held for as long as it is open; -1: read-only */
+        int           lock;                     /* held for as long as it is open; -1: none */
         bool          read_only;
         MDB_env      *env;                      /* NULL: it broke, and is opened anew */
         MDB_dbi       dbis[ENGINE_TABLES];
@@ -180,6 +182,16 @@ static bool prepare_folder(struct lmdb_engine *e, const char *path, char why[sta
         return true;
 }
 
+/* Root's helpers must not leave a file that the broker's own user cannot open. */
+static void give_to_owner(int fd, const char *folder)
+{
+        struct stat stat_of;
+
+        if (geteuid() == 0 && stat(folder, &stat_of) == 0 && stat_of.st_uid != 0 &&
+            fchown(fd, stat_of.st_uid, stat_of.st_gid) != 0)
+                return;                 /* a file system that knows no owners */
+}
+
 /* One process at a time; its pid is in the file for whoever finds it locked. */
 static bool take_lock(struct lmdb_engine *e, char why[static 256])
 {
@@ -188,6 +200,11 @@ static bool take_lock(struct lmdb_engine *e, char why[static 256])
 
         snprintf(name, sizeof name, "%s/lock", e->path);
         e->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (e->lock < 0 && e->read_only && (errno == EROFS || errno == EACCES)) {
+                e->lock = open(name, O_RDONLY | O_CLOEXEC);
+                if (e->lock < 0 && errno == ENOENT)
+                        return true;    /* nobody has it open, and nobody can write here */
+        }
         if (e->lock < 0) {
                 snprintf(why, 256, "%.180s: %s", name, strerror(errno));
                 return false;
@@ -202,11 +219,10 @@ static bool take_lock(struct lmdb_engine *e, char why[static 256])
                 e->lock = -1;
                 return false;
         }
+        give_to_owner(e->lock, e->path);
         got = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-        if (ftruncate(e->lock, 0) != 0 || pwrite(e->lock, pid, (size_t)got, 0) != got) {
-                snprintf(why, 256, "%.180s: %s", name, strerror(errno));
-                return false;
-        }
+        if (ftruncate(e->lock, 0) == 0 && pwrite(e->lock, pid, (size_t)got, 0) != got)
+                return ftruncate(e->lock, 0) == 0;      /* a full disk: it says no pid, then */
         return true;
 }
 
@@ -218,8 +234,8 @@ static void say_unopened(const struct lmdb_engine *e, int rc, char why[static 25
                 snprintf(why, 256, "%.160s/data.mdb is not a store: move it away, or set another "
                                    "data_dir", e->path);
         else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
-                snprintf(why, 256, "%.160s is damaged in its structure: linnet store check says "
-                                   "what is left", e->path);
+                snprintf(why, 256, "%.100s is damaged in its structure: linnet store compact keeps "
+                                   "what is left; or move it away to start afresh", e->path);
         else
                 snprintf(why, 256, "%.180s: %s", e->path, mdb_strerror(rc));
 }
@@ -388,19 +404,40 @@ static enum engine_result lmdb_remove(struct engine *engine, enum engine_table t
         return result_of(engine, rc, "remove from");
 }
 
-static enum engine_result lmdb_next(struct engine *engine, enum engine_table table, struct str from,
-                                    struct str *key, struct str *value)
+static enum engine_result move(struct lmdb_engine *e, enum engine_table table, MDB_val *key,
+                               MDB_val *value, MDB_cursor_op op)
 {
-        struct lmdb_engine *e  = lmdb_of(engine);
-        MDB_val             k  = val_of(from), v;
-        int                 rc = 0;
+        int rc = 0;
 
         if (e->cursors[table] == NULL)
                 rc = mdb_cursor_open(e->txn, e->dbis[table], &e->cursors[table]);
         if (rc == 0)
-                rc = mdb_cursor_get(e->cursors[table], &k, &v, MDB_SET_RANGE);
-        if (rc != 0)
-                return result_of(engine, rc, "read");
+                rc = mdb_cursor_get(e->cursors[table], key, value, op);
+        return result_of(&e->engine, rc, "read");
+}
+
+static enum engine_result lmdb_next(struct engine *engine, enum engine_table table, struct str from,
+                                    struct str *key, struct str *value)
+{
+        MDB_val            k = val_of(from), v;
+        enum engine_result result =
+                move(lmdb_of(engine), table, &k, &v, from.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+
+        if (result != ENGINE_OK)
+                return result;
+        *key = str_of_val(k);
+        return show(table, *key, v, value);
+}
+
+static enum engine_result lmdb_walk(struct engine *engine, enum engine_table table, bool first,
+                                    struct str *key, struct str *value)
+{
+        MDB_val            k, v;
+        enum engine_result result =
+                move(lmdb_of(engine), table, &k, &v, first ? MDB_FIRST : MDB_NEXT);
+
+        if (result != ENGINE_OK)
+                return result;
         *key = str_of_val(k);
         return show(table, *key, v, value);
 }
@@ -439,6 +476,7 @@ static const struct engine_ops lmdb_ops = {
         .add    = lmdb_add,
         .remove = lmdb_remove,
         .next   = lmdb_next,
+        .walk   = lmdb_walk,
         .bytes  = lmdb_bytes,
         .close  = lmdb_close,
 };
@@ -469,8 +507,27 @@ struct engine *engine_lmdb_open(const char *path, bool read_only, char why[stati
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-/* In the child: 0 when every key of what a start reads can be reached. Bodies are not looked at:
- * they are read as queues drain. */
+/* Every key can be reached, and they ascend: else what stands behind one that does not would never
+ * be found. 0, or an LMDB error. */
+static int walk_table(MDB_txn *txn, MDB_dbi dbi)
+{
+        struct str  before = { 0 };
+        MDB_cursor *cursor;
+        MDB_val     key, value;
+        int         rc = mdb_cursor_open(txn, dbi, &cursor);
+
+        while (rc == 0) {
+                rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+                if (rc == 0 && before.ptr != NULL && str_compare(before, str_of_val(key)) >= 0)
+                        rc = MDB_CORRUPTED;
+                if (rc == 0)
+                        before = str_of_val(key);
+        }
+        return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* In the child: 0 when all that a start reads can be reached. Bodies are not looked at: they are
+ * read as queues drain. */
 static int walk_all(const char *path)
 {
         static const enum engine_table tables[] = { ENGINE_RECORDS, ENGINE_REFS, ENGINE_ASIDE };
@@ -482,18 +539,27 @@ static int walk_all(const char *path)
         rc = open_env(&e, why);
         if (rc == -1 || rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == EACCES)
                 return 0;               /* opening it in earnest says so better */
+        if (rc == MDB_NOTFOUND)
+                return 0;               /* it was not made to its end: no tables, no contents */
         if (rc != 0 || mdb_txn_begin(e.env, NULL, MDB_RDONLY, &e.txn) != 0)
                 return 1;
-        for (unsigned i = 0; i < sizeof tables / sizeof tables[0] && rc == 0; i++) {
-                MDB_cursor *cursor;
-                MDB_val     key, value;
-
-                rc = mdb_cursor_open(e.txn, e.dbis[tables[i]], &cursor);
-                while (rc == 0)
-                        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-                rc = rc == MDB_NOTFOUND ? 0 : rc;
-        }
+        for (unsigned i = 0; i < sizeof tables / sizeof tables[0] && rc == 0; i++)
+                rc = walk_table(e.txn, e.dbis[tables[i]]);
         return rc == 0 ? 0 : 1;
+}
+
+/* What may die in it dies quietly: no handler of the parent's, no core, no words of LMDB's. */
+static void die_quietly(void)
+{
+        static const int    signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+        const struct rlimit none      = { 0, 0 };
+        int                 nowhere   = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
+                signal(signals[i], SIG_DFL);
+        setrlimit(RLIMIT_CORE, &none);
+        if (nowhere >= 0)
+                dup2(nowhere, STDERR_FILENO);
 }
 
 bool engine_lmdb_check(const char *path, char why[static 256])
@@ -509,13 +575,15 @@ bool engine_lmdb_check(const char *path, char why[static 256])
         child = fork();
         if (child < 0)
                 return true;            /* no process to spare: the start finds out by itself */
-        if (child == 0)
+        if (child == 0) {
+                die_quietly();
                 _exit(walk_all(path));
+        }
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
                 continue;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return true;
-        snprintf(why, 256, "%.150s/store is damaged in its structure: linnet store check says what "
-                           "is left; move it away to start afresh", path);
+        snprintf(why, 256, "%.100s/store is damaged in its structure: linnet store compact keeps "
+                           "what is left; or move it away to start afresh", path);
         return false;
 }

@@ -37,6 +37,7 @@ struct memory_engine {
         struct vault *vault;
         struct undo  *undos;            /* of the transaction; owned */
         size_t        undo_count, undo_size;
+        size_t        walked[ENGINE_TABLES];    /* the place of what a walk has shown last */
         bool          open;
 };
 
@@ -316,6 +317,19 @@ static enum engine_result memory_next(struct engine *engine, enum engine_table t
         return show(table, in->items[place], value);
 }
 
+static enum engine_result memory_walk(struct engine *engine, enum engine_table table, bool first,
+                                      struct str *key, struct str *value)
+{
+        struct memory_engine *m  = memory_of(engine);
+        const struct table   *in = &m->vault->tables[table];
+
+        m->walked[table] = first ? 0 : m->walked[table] + 1;
+        if (m->walked[table] >= in->count)
+                return ENGINE_NONE;
+        *key = key_of(in->items[m->walked[table]]);
+        return show(table, in->items[m->walked[table]], value);
+}
+
 static uint64_t memory_bytes(const struct engine *engine)
 {
         const struct vault *vault = ((const struct memory_engine *)(const void *)engine)->vault;
@@ -347,6 +361,7 @@ static const struct engine_ops memory_ops = {
         .add    = memory_add,
         .remove = memory_remove,
         .next   = memory_next,
+        .walk   = memory_walk,
         .bytes  = memory_bytes,
         .close  = memory_close,
 };
