@@ -50,8 +50,8 @@ static enum engine_result add_body(struct store *store, struct str key,
         return result;
 }
 
-/* One more record refers to the message; the first one brings the body along. Records of one message
- * come one after the other: what was the last body is known to be there. */
+/* One more record refers to the message; the first one brings the body along. Records of one
+ * message come one after the other: what was the last body is known to be there. */
 static enum engine_result refer(struct store *store, const struct message *message)
 {
         char               bytes[ENGINE_GUID_KEY];

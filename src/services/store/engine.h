@@ -34,7 +34,8 @@ struct engine_ops {
         const char *name;
 
         /* One transaction at a time. After any result but OK of put, remove or commit (and THERE
-         * of add, NONE of remove) the transaction is to be aborted (after a failed commit: it has been). */
+         * of add, NONE of remove) the transaction is to be aborted (after a failed commit: it has
+         * been). */
         enum engine_result (*begin)(struct engine *engine);
         enum engine_result (*commit)(struct engine *engine);    /* it is on disk, or nothing is */
         void               (*abort)(struct engine *engine);

@@ -175,8 +175,8 @@ static bool prepare_folder(struct lmdb_engine *e, const char *path, char why[sta
                 return false;
         }
         if (stat_of.st_uid != geteuid() && geteuid() != 0) {
-                snprintf(why, 256, "%.150s belongs to user %u: run as that one, or chown it",
-                         e->path, (unsigned)stat_of.st_uid);
+                snprintf(why, 256, "%.150s belongs to user %u: run as that user, or give it to "
+                                   "this one (chown)", e->path, (unsigned)stat_of.st_uid);
                 return false;
         }
         return true;

@@ -1,5 +1,5 @@
-/* LMDB and the twin in memory are asked for the same at random, and must agree: keys that ascend and
- * keys anywhere, values of all sizes, transactions that are given up. */
+/* LMDB and the twin in memory are asked for the same at random, and must agree: keys that ascend
+ * and keys anywhere, values of all sizes, transactions that are given up. */
 #include "services/store/engine.h"
 
 #include <ftw.h>
