@@ -97,6 +97,19 @@ static int open_tables(struct lmdb_engine *e, unsigned flags)
         return mdb_txn_commit(txn);
 }
 
+static int write_format(MDB_txn *txn, MDB_val *key, MDB_val *value)
+{
+        MDB_dbi meta;
+        int     rc = mdb_dbi_open(txn, META, MDB_CREATE, &meta);
+
+        if (rc == 0)
+                rc = mdb_put(txn, meta, key, value, 0);
+        if (rc == 0)
+                return mdb_txn_commit(txn);
+        mdb_txn_abort(txn);
+        return rc;
+}
+
 /* Which format the file is in: FORMAT when it is new, and that is noted. 0: not a store of ours. */
 static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
 {
@@ -109,23 +122,19 @@ static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
         if (rc != 0)
                 return rc;
         *format = 0;
-        rc = mdb_dbi_open(txn, META, 0, &meta);
-        if (rc == 0 && mdb_get(txn, meta, &key, &value) == 0 && value.mv_size == sizeof *format) {
+        rc      = mdb_dbi_open(txn, META, 0, &meta);
+        if (rc == 0)
+                rc = mdb_get(txn, meta, &key, &value);
+        if (rc == 0 && value.mv_size == sizeof *format)
                 memcpy(format, value.mv_data, sizeof *format);
-        } else if (rc == MDB_NOTFOUND && mdb_env_stat(e->env, &stat) == 0 && stat.ms_entries == 0 &&
-                   !(flags & MDB_RDONLY)) {
+        if (rc == MDB_NOTFOUND && mdb_env_stat(e->env, &stat) == 0 && stat.ms_entries == 0 &&
+            !(flags & MDB_RDONLY)) {
                 *format = FORMAT;
                 value   = val_of(str_from(format, sizeof *format));
-                rc      = mdb_dbi_open(txn, META, MDB_CREATE, &meta);
-                if (rc == 0)
-                        rc = mdb_put(txn, meta, &key, &value, 0);
-                if (rc == 0)
-                        return mdb_txn_commit(txn);
-                mdb_txn_abort(txn);
-                return rc;
+                return write_format(txn, &key, &value);
         }
         mdb_txn_abort(txn);
-        return 0;
+        return rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? 0 : rc;
 }
 
 static int open_env(struct lmdb_engine *e, char why[static 256])
