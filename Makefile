@@ -87,6 +87,7 @@ LINK    := $($(FLAVOUR)_CC) $($(FLAVOUR)_LDFLAGS) -pthread $(LDFLAGS)
 
 # Libraries of the product; a new one also gets its row in tools/install-deps.
 LIBS        := -llmdb -lxxhash
+TOOL_LIBS   := -ljansson
 DAEMON_LIBS := $(if $(filter release,$(FLAVOUR)),-lmimalloc)
 
 # cmocka must not take a crash away from the sanitizer that can explain it.
@@ -296,7 +297,7 @@ all-objects: build $(SCENARIO) $(SIM) $(call objects,$(UNIT_C) $(HARNESS_C) $(BE
 # The product does not see the folders of tests.
 INCLUDES :=
 $(OBJ)/tools/%.o: INCLUDES := -I.
-$(addprefix $(OBJ)/,%_test.o test/%.o scenario/%.o sim/%.o fuzz/%.o bench/%.o): \
+$(addprefix $(OBJ)/,%_test.o tools/%_test.o test/%.o scenario/%.o sim/%.o fuzz/%.o bench/%.o): \
         INCLUDES := $(TEST_INCLUDES)
 
 $(call objects,$(UNIT_C)) $(UNIT_TESTS): | deps-test
@@ -336,7 +337,7 @@ $(PROGRAMS)/linnetd: $(call objects,$(MAIN)) $(PRODUCT_LIB)
 	$(call link,$(DAEMON_LIBS))
 
 $(PROGRAMS)/linnet: $(OBJ)/tools/linnet/main.o $(TOOL_LIB) $(PRODUCT_LIB)
-	$(call link)
+	$(call link,$(TOOL_LIBS))
 
 $(OUT)/scenario: $(call objects,$(SCENARIO_C)) $(HARNESS_LIB) $(PRODUCT_LIB)
 	$(call link)
@@ -345,7 +346,7 @@ $(OUT)/sim: $(call objects,$(SIM_C)) $(HARNESS_LIB) $(PRODUCT_LIB)
 	$(call link)
 
 $(OUT)/test/tools/%: $(OBJ)/tools/%.o $(TOOL_LIB) $(HARNESS_LIB) $(PRODUCT_LIB)
-	$(call link,-lcmocka)
+	$(call link,-lcmocka $(TOOL_LIBS))
 
 $(OUT)/test/%: $(OBJ)/%.o $(HARNESS_LIB) $(PRODUCT_LIB)
 	$(call link,-lcmocka)

@@ -2,14 +2,17 @@
 #include <string.h>
 
 #include "services/sys/version.h"
+#include "store.h"
 #include "tools.h"
 
 static const char help[] =
         "linnet pub -t TOPIC {-m TEXT | -n | -l | -s | -f FILE} [options]    publishes\n"
         "linnet sub -t FILTER... [options]                                   subscribes\n"
+        "linnet store {check | dump | compact} [PATH]           a stopped broker's store;\n"
+        "                                                       linnet store --help\n"
         "linnet --help | --version\n"
         "\n"
-        "Both take, as mosquitto_pub and mosquitto_sub do:\n"
+        "pub and sub take, as mosquitto_pub and mosquitto_sub do:\n"
         "  -h HOST -p PORT       the broker (localhost 1883)\n"
         "  -i ID                 client id\n"
         "  -u NAME -P PASSWORD   who it is\n"
@@ -48,6 +51,8 @@ int main(int argc, char **argv)
                 return printf("linnet %s\n", LINNET_VERSION) < 0;
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return fputs(help, stdout) < 0;
+        if (argc >= 2 && strcmp(argv[1], "store") == 0)
+                return store_run(argc - 2, argv + 2);
         if (argc >= 2 && strcmp(argv[1], "pub") == 0) {
                 tool = TOOL_PUB;
         } else if (argc >= 2 && strcmp(argv[1], "sub") == 0) {
