@@ -4,13 +4,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+/* A count that is damaged is one that never ends: rather a body too many than one too few. `linnet
+ * store compact` counts anew. */
+enum { REFS_UNKNOWN = 1 << 30 };
+
 static enum engine_result get_refs(struct store *store, struct str key, uint32_t *refs)
 {
         struct str         value;
         enum engine_result result;
 
         result = store->engine->ops->get(store->engine, ENGINE_REFS, key, &value);
-        *refs = 1;
+        *refs  = result == ENGINE_NONE ? 1 : REFS_UNKNOWN;
         if (result == ENGINE_OK && value.len == sizeof *refs)
                 memcpy(refs, value.ptr, sizeof *refs);
         return result == ENGINE_NONE || result == ENGINE_DAMAGED ? ENGINE_OK : result;
@@ -42,8 +46,8 @@ static enum engine_result add_body(struct store *store, struct str key,
         result = ops->add(store->engine, ENGINE_BODIES, key, body);
         if (result == ENGINE_THERE) {
                 result = ops->get(store->engine, ENGINE_BODIES, key, &there);
-                if (result == ENGINE_DAMAGED)
-                        return ops->put(store->engine, ENGINE_BODIES, key, body);
+                if (result == ENGINE_DAMAGED)   /* the others have use of it, too */
+                        result = ops->put(store->engine, ENGINE_BODIES, key, body);
                 if (result == ENGINE_OK)
                         result = ENGINE_THERE;
         }

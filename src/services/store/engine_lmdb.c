@@ -516,9 +516,9 @@ struct engine *engine_lmdb_open(const char *path, bool read_only, char why[stati
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-/* Every key can be reached, and they ascend: else what stands behind one that does not would never
- * be found. 0, or an LMDB error. */
-static int walk_table(MDB_txn *txn, MDB_dbi dbi)
+/* Every key can be reached, is as long as it should be (0: as it likes), and they ascend: else what
+ * stands behind one that does not would never be found. 0, or an LMDB error. */
+static int walk_table(MDB_txn *txn, MDB_dbi dbi, size_t key_len)
 {
         struct str  before = { 0 };
         MDB_cursor *cursor;
@@ -527,10 +527,12 @@ static int walk_table(MDB_txn *txn, MDB_dbi dbi)
 
         while (rc == 0) {
                 rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-                if (rc == 0 && before.ptr != NULL && str_compare(before, str_of_val(key)) >= 0)
+                if (rc != 0)
+                        break;
+                if ((key_len != 0 && key.mv_size != key_len) ||
+                    (before.ptr != NULL && str_compare(before, str_of_val(key)) >= 0))
                         rc = MDB_CORRUPTED;
-                if (rc == 0)
-                        before = str_of_val(key);
+                before = str_of_val(key);
         }
         return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -539,10 +541,9 @@ static int walk_table(MDB_txn *txn, MDB_dbi dbi)
  * read as queues drain. */
 static int walk_all(const char *path)
 {
-        static const enum engine_table tables[] = { ENGINE_RECORDS, ENGINE_REFS, ENGINE_ASIDE };
-        struct lmdb_engine             e        = { .lock = -1, .read_only = true };
-        char                           why[256];
-        int                            rc;
+        struct lmdb_engine e = { .lock = -1, .read_only = true };
+        char               why[256];
+        int                rc;
 
         snprintf(e.path, sizeof e.path, "%s/store", path);
         rc = open_env(&e, why);
@@ -552,8 +553,11 @@ static int walk_all(const char *path)
                 return 0;               /* it was not made to its end: no tables, no contents */
         if (rc != 0 || mdb_txn_begin(e.env, NULL, MDB_RDONLY, &e.txn) != 0)
                 return 1;
-        for (unsigned i = 0; i < sizeof tables / sizeof tables[0] && rc == 0; i++)
-                rc = walk_table(e.txn, e.dbis[tables[i]]);
+        rc = walk_table(e.txn, e.dbis[ENGINE_RECORDS], ENGINE_RECORD_KEY);
+        if (rc == 0)
+                rc = walk_table(e.txn, e.dbis[ENGINE_REFS], ENGINE_GUID_KEY);
+        if (rc == 0)
+                rc = walk_table(e.txn, e.dbis[ENGINE_ASIDE], 0);
         return rc == 0 ? 0 : 1;
 }
 

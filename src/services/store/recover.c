@@ -275,9 +275,15 @@ static enum engine_result scan(struct recovery *r)
                         return ENGINE_OK;
                 if (result != ENGINE_OK && result != ENGINE_DAMAGED)
                         return result;
-                from                 = engine_record_key_of(key) + 1;
-                r->store->newest_key = from - 1;
-                outcome = result == ENGINE_DAMAGED ? DAMAGED : take(r, from - 1, value);
+                /* A damaged one's key may be the damage: nothing is numbered behind it, and one that is
+                 * no key at all goes, so that `from` finds the next. */
+                outcome = DAMAGED;
+                if (key.len == ENGINE_RECORD_KEY)
+                        from = engine_record_key_of(key);
+                if (result == ENGINE_OK && key.len == ENGINE_RECORD_KEY) {
+                        r->store->newest_key = from;
+                        outcome              = take(r, from, value);
+                }
                 if (outcome == NO_MEMORY) {
                         r->no_memory = true;
                         return ENGINE_FAILED;
@@ -286,6 +292,8 @@ static enum engine_result scan(struct recovery *r)
                         result = tidy(r, outcome, key, value);
                         if (result != ENGINE_OK)
                                 return result;
+                } else if (++from == 0) {
+                        return ENGINE_OK;
                 }
         }
 }

@@ -1,131 +1,169 @@
-/* A start on a store that is not as it should be. */
-#include "core/record.h"
-
+/* Starts on stores that hold what they should not. */
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
+#include "core/record.h"
 #include "core/session.h"
 #include "harness/world.h"
-#include "mqtt/encode.h"
 #include "unit.h"
 
-enum { MESSAGES = 3 };
+enum { ONE = 1024, TO_ONE = 1152, AGAIN = 1280, LAST = 2000 * SHARDS_MAX };
 
-static struct vault *vault;
-static char          logged[4096];
+static const struct guid guid = { 1000, 0x10001 };
 
-static void keep_line(void *context, enum log_level level, struct str line)
+static void put_value(struct engine *engine, struct str key, const struct record *record)
+{
+        struct buffer value = { .bytes = NULL };
+
+        EXPECT(record_encode(&value, record));
+        EXPECT_EQ(engine->ops->put(engine, ENGINE_RECORDS, key, buffer_str(&value)), ENGINE_OK);
+        buffer_deinit(&value);
+}
+
+static void put(struct engine *engine, uint64_t key, const struct record *record)
+{
+        char bytes[ENGINE_RECORD_KEY];
+
+        engine_record_key(key, bytes);
+        put_value(engine, str_from(bytes, sizeof bytes), record);
+}
+
+static void put_released(struct engine *engine, uint64_t key, uint16_t packet_id)
+{
+        put(engine, key, &(struct record){ RECORD_DELIVERY,
+                                           .delivery = { .session = ONE, .qos = 2, .released = true,
+                                                         .packet_id = packet_id } });
+}
+
+static void put_session(struct engine *engine, uint64_t key, const char *client)
+{
+        put(engine, key, &(struct record){ RECORD_SESSION,
+                                           .session = { .client_id = str_of(client),
+                                                        .expiry_s = UINT32_MAX,
+                                                        .durability = DURABILITY_STRICT } });
+}
+
+/* ---- what is found --------------------------------------------------------------------------- */
+
+static void nothing(struct engine *engine) { (void)engine; }
+static void same_id(struct engine *engine) { put_released(engine, AGAIN, 7); }
+static void same_client(struct engine *engine) { put_session(engine, AGAIN, "one"); }
+static void newest_of_all(struct engine *engine) { put_session(engine, UINT64_MAX, "two"); }
+
+static void nobodys(struct engine *engine)
+{
+        put(engine, AGAIN, &(struct record){ RECORD_AWAITING, .awaiting = { 4096, 1 } });
+}
+
+static void without_body(struct engine *engine)
+{
+        put(engine, AGAIN, &(struct record){ RECORD_RETAINED, .retained = { guid } });
+}
+
+/* Behind "one", and of no key's length. */
+static void no_key(struct engine *engine)
+{
+        put_value(engine, STR("\0\0\0\0\0\0\4\1x"),
+                  &(struct record){ RECORD_AWAITING, .awaiting = { ONE, 1 } });
+}
+
+static void quiet(void *context, enum log_level level, struct str line)
 {
         (void)context;
         (void)level;
-        if (strlen(logged) + line.len + 2 < sizeof logged)
-                snprintf(logged + strlen(logged), sizeof logged - strlen(logged), "%.*s\n",
-                         STR_ARGS(line));
+        (void)line;
 }
 
-static struct world *begin(void)
-{
-        struct settings settings;
-        struct world   *world;
-
-        settings_init(&settings);
-        settings.store_linger_ms = 0;
-        world = world_new(&(struct world_plan){ .shards     = 1,
-                                                .settings   = &settings,
-                                                .durability = DURABILITY_STRICT,
-                                                .vault      = vault });
-        EXPECT(world != NULL);
-        return world;
-}
-
-static struct transport *say(struct world *world, const char *bytes, size_t size)
-{
-        struct transport *end  = world_connect(world, 0);
-        struct iovec      part = { (void *)(uintptr_t)bytes, size };
-
-        EXPECT_EQ(end->ops->write(end, &part, 1), size);
-        EXPECT(world_run(world));
-        return end;
-}
-
-/* A session "s" with three queued messages and one retained, and then the end of the process. */
-static void fill(void)
-{
-        static const char subscriber[] = "\x10\x0d\0\4MQTT\4\0\0\0\0\1s\x82\6\0\1\0\1t\1\xe0\0";
-        static const char publisher[]  = "\x10\x0d\0\4MQTT\4\2\0\0\0\1p"
-                                         "\x32\6\0\1t\0\1a\x32\6\0\1t\0\2b\x32\6\0\1t\0\3c"
-                                         "\x33\6\0\1r\0\4r";
-        struct world     *world;
-        struct transport *ends[2];
-
-        vault = vault_new();
-        world = begin();
-        ends[0] = say(world, subscriber, sizeof subscriber - 1);
-        ends[1] = say(world, publisher, sizeof publisher - 1);
-        ends[0]->ops->free(ends[0]);
-        ends[1]->ops->free(ends[1]);
-        world_crash(world);
-}
-
-/* The key of the `nth` record of that kind; 0: there is none. */
-static uint64_t key_of(enum record_kind kind, unsigned nth)
+static void fill(struct vault *vault, void (*more)(struct engine *))
 {
         struct engine *engine = engine_memory_open(vault);
-        struct record  record;
-        struct str     key, value;
-        char           from[ENGINE_RECORD_KEY] = { 0 };
-        uint64_t       found = 0;
 
-        EXPECT(engine->ops->begin(engine) == ENGINE_OK);
-        while (found == 0 && engine->ops->next(engine, ENGINE_RECORDS, str_from(from, sizeof from),
-                                               &key, &value) == ENGINE_OK) {
-                EXPECT(record_decode(value, &record), "a record that reads");
-                if (record.kind == kind && nth-- == 0)
-                        found = engine_record_key_of(key);
-                engine_record_key(engine_record_key_of(key) + 1, from);
-        }
-        engine->ops->abort(engine);
+        EXPECT_EQ(engine->ops->begin(engine), ENGINE_OK);
+        put_session(engine, ONE, "one");
+        put_released(engine, TO_ONE, 7);
+        put_released(engine, LAST, 9);
+        more(engine);
+        EXPECT_EQ(engine->ops->commit(engine), ENGINE_OK);
         engine->ops->close(engine);
-        return found;
 }
 
-TEST(a_damaged_record_is_set_aside_and_the_rest_starts)
+static struct world *start(struct vault *vault)
 {
-        static const struct {
-                enum record_kind kind;
-                unsigned         sessions, queued, retained, damaged;
+        static struct settings settings;
+        struct world_plan      plan = { .shards = 1, .settings = &settings, .vault = vault,
+                                        .durability = DURABILITY_STRICT };
+
+        settings_init(&settings);
+        return world_new(&plan);
+}
+
+static uint64_t damaged_in(const struct world *world)
+{
+        return world->broker.store->stats.damaged;
+}
+
+TEST(a_start_goes_on_without_what_it_cannot_use)
+{
+        static const struct row {
+                void   (*more)(struct engine *);
+                unsigned damaged, sessions;
         } rows[] = {
-                { RECORD_DELIVERY, 1, MESSAGES - 1, 1, 1 },
-                { RECORD_RETAINED, 1, MESSAGES, 0, 1 },
-                { RECORD_SESSION, 0, 0, 1, 2 + MESSAGES },      /* with all that was its */
+                { nothing, 0, 1 },
+                { same_id, 1, 1 },
+                { same_client, 1, 1 },
+                { nobodys, 0, 1 },
+                { without_body, 1, 1 },
+                { no_key, 1, 1 },
+                { newest_of_all, 0, 2 },
         };
+        const struct row *row;
 
-        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-                char          key[ENGINE_RECORD_KEY];
-                struct world *world;
+        log_set_sink(quiet, NULL);
+        EACH(rows, row) {
+                struct vault *vault = vault_new();
 
-                fill();
-                engine_record_key(key_of(rows[i].kind, 0), key);
-                EXPECT(vault_damage(vault, ENGINE_RECORDS, str_from(key, sizeof key), 3));
-                logged[0] = '\0';
-                log_set_sink(keep_line, NULL);
-                world = begin();
-                log_set_sink(NULL, NULL);
+                fill(vault, row->more);
+                for (unsigned again = 0; again < 2; again++) {
+                        struct world   *world = start(vault);
+                        struct session *session;
 
-                const struct shard *shard = world->broker.shards[0];
-
-                EXPECT_EQ(stat_read(&shard->stats.sessions), rows[i].sessions);
-                EXPECT_EQ(stat_read(&shard->stats.queued), rows[i].queued);
-                EXPECT_EQ(stat_read(&shard->stats.retained), rows[i].retained);
-                EXPECT_EQ(stat_read(&world->broker.store->stats.damaged), rows[i].damaged);
-                EXPECT(strstr(logged, "store.damaged") != NULL, "one line says so: %s", logged);
-                world_free(world);
-
-                world = begin();        /* it is known by now, and not told again */
-                EXPECT_EQ(stat_read(&world->broker.store->stats.damaged), 0);
-                world_free(world);
+                        EXPECT(world != NULL, "row %td", row - rows);
+                        role_claim(world->broker.loops[0]);
+                        session = session_find(world->broker.shards[0], STR("one"));
+                        EXPECT(session != NULL);
+                        EXPECT(inflight_find(&session->inflight, 7) != NULL);
+                        EXPECT(inflight_find(&session->inflight, 9) != NULL);
+                        EXPECT_EQ(session->inflight.count, 2);
+                        role_leave();
+                        EXPECT_EQ(world->broker.shards[0]->stats.sessions, row->sessions);
+                        EXPECT_EQ(damaged_in(world), again == 0 ? row->damaged : 0);
+                        world_free(world);
+                }
                 vault_free(vault);
         }
+        log_set_sink(NULL, NULL);
 }
 
-SUITE(recover, CASE(a_damaged_record_is_set_aside_and_the_rest_starts))
+/* The damage may be in the key: nothing is numbered behind it. */
+TEST(new_keys_follow_the_newest_that_is_whole)
+{
+        struct vault *vault = vault_new();
+        struct world *world;
+        char          key[ENGINE_RECORD_KEY];
+
+        fill(vault, newest_of_all);
+        engine_record_key(UINT64_MAX, key);
+        EXPECT(vault_damage(vault, ENGINE_RECORDS, str_from(key, sizeof key), 5));
+        log_set_sink(quiet, NULL);
+        world = start(vault);
+        log_set_sink(NULL, NULL);
+        EXPECT(world != NULL);
+        EXPECT_EQ(damaged_in(world), 1);
+        EXPECT_EQ(world->broker.shards[0]->journal.next_key, LAST / SHARDS_MAX + 1);
+        world_free(world);
+        vault_free(vault);
+}
+
+SUITE(recover, CASE(a_start_goes_on_without_what_it_cannot_use),
+      CASE(new_keys_follow_the_newest_that_is_whole))
