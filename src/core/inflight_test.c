@@ -1,5 +1,6 @@
 #include "core/inflight.h"
 
+#include "base/memory.h"
 #include "unit.h"
 
 static struct delivery some(uint8_t qos)
@@ -70,5 +71,57 @@ TEST(all_ids_can_be_in_flight)
         inflight_deinit(&inflight);
 }
 
+static bool restore(struct inflight *inflight, uint16_t id)
+{
+        struct delivery        delivery = some(1);
+        struct inflight_entry *entry    = inflight_restore(inflight, &delivery, id);
+
+        EXPECT((entry == NULL) == (delivery.message != NULL), "taken, or the caller's still");
+        delivery_release(&delivery);
+        return entry != NULL && entry->packet_id == id;
+}
+
+/* Ids from before a restart: in any order, and such as share a slot in a small ring. */
+TEST(restored_ids_are_kept_and_not_given_again)
+{
+        static const uint16_t ids[] = { 9, 1, 65535, 17, 8, 4096, 2 };
+        struct inflight       inflight = { .count = 0 };
+        struct inflight_entry *entry;
+        const uint16_t        *id;
+
+        EACH(ids, id)
+                EXPECT(restore(&inflight, *id), "%u", *id);
+        entry = inflight_first(&inflight);
+        EACH(ids, id) {
+                EXPECT(inflight_find(&inflight, *id) == entry, "%u in its order", *id);
+                entry = inflight_next(&inflight, entry);
+        }
+        EXPECT(entry == NULL);
+        for (unsigned i = 0; i < 70000; i++) {
+                uint16_t given = add(&inflight);
+
+                EACH(ids, id)
+                        EXPECT(given != *id, "%u is in use", *id);
+                inflight_remove(&inflight, inflight_find(&inflight, given));
+        }
+        EXPECT_EQ(inflight.count, sizeof ids / sizeof ids[0]);
+        inflight_deinit(&inflight);
+}
+
+TEST(without_memory_a_restored_one_stays_the_callers)
+{
+        struct inflight inflight = { .count = 0 };
+
+        mem_fail_after(2);              /* the message and the first slots */
+        EXPECT(restore(&inflight, 1));
+        mem_fail_after(1);
+        EXPECT(!restore(&inflight, 9), "1 has its slot, and there is no memory for more");
+        mem_fail_after(-1);
+        EXPECT(restore(&inflight, 9));
+        EXPECT_EQ(inflight.count, 2);
+        inflight_deinit(&inflight);
+}
+
 SUITE(inflight, CASE(ids_ascend_and_order_is_kept), CASE(ids_wrap_around_one_that_stays),
-      CASE(all_ids_can_be_in_flight))
+      CASE(all_ids_can_be_in_flight), CASE(restored_ids_are_kept_and_not_given_again),
+      CASE(without_memory_a_restored_one_stays_the_callers))

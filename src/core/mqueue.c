@@ -152,14 +152,16 @@ void mqueue_deinit(struct mqueue *mqueue)
         }
 }
 
-static struct node *node_new(struct mqueue *mqueue, const struct delivery *delivery)
+/* `behind` is what it follows among those of its age. */
+static struct node *node_new(struct mqueue *mqueue, const struct delivery *delivery,
+                             struct list *behind)
 {
         struct node *node = mem_zalloc(sizeof *node);
 
         if (node == NULL)
                 return NULL;
         node->delivery = *delivery;
-        list_push_back(&mqueue->ages[delivery->qos > 0], &node->in_age);
+        list_push_front(behind, &node->in_age);
         mqueue->memory += message_size(delivery->message);
         return node;
 }
@@ -181,7 +183,7 @@ static struct node *node_add(struct mqueue *mqueue, const struct settings *setti
                  mqueue->memory + message_size(delivery->message) <= settings->mqueue_max_memory);
         if (!front && delivery->entry == NULL)
                 return NULL;            /* QoS 0 behind what is spilled: nowhere to keep it */
-        node = node_new(mqueue, delivery);
+        node = node_new(mqueue, delivery, mqueue->ages[delivery->qos > 0].prev);
         if (node == NULL)
                 return NULL;
         if (delivery->entry != NULL)
@@ -369,11 +371,32 @@ bool mqueue_wants(struct mqueue *mqueue, uint64_t key)
         return class_with(mqueue, key) != NULL;
 }
 
+/* What one with that key follows in age: what is in memory behind it is younger, and what other
+ * classes have there may be. The one that was loaded before it is where to begin. */
+static struct list *older_than(struct mqueue *mqueue, struct mqueue_class *class, uint64_t key)
+{
+        struct list *ages = &mqueue->ages[1], *at = ages;
+        struct node *last = list_entry(class->front.prev, struct node, in_class);
+
+        if (!list_empty(&class->front) && last->delivery.qos > 0)
+                at = &last->in_age;
+        for (; at->next != ages; at = at->next) {
+                const struct entry *entry =
+                        list_entry(at->next, struct node, in_age)->delivery.entry;
+
+                if (entry != NULL && entry->kept.key > key)
+                        break;
+        }
+        return at;
+}
+
 bool mqueue_loaded(struct mqueue *mqueue, uint64_t key, struct delivery *delivery)
 {
         struct mqueue_class *class = class_with(mqueue, key);
-        struct node         *node  = class != NULL ? node_new(mqueue, delivery) : NULL;
+        struct node         *node  = NULL;
 
+        if (class != NULL)
+                node = node_new(mqueue, delivery, older_than(mqueue, class, key));
         if (node == NULL)
                 return false;
         ring_pop(mqueue, class);
