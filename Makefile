@@ -12,6 +12,7 @@
 ## make fuzz          the fuzz targets       ONLY=topic FUZZ_TIME=60: seconds for each
 ## make bench         the benchmarks         ONLY=router
 ## make integration   linnetd and linnet with real clients   ONLY=text: pytest's -k
+## make kill-loop     kill -9 under load, and count   KILLS=300 SEED=7
 ## make analyze       clang's thread-safety analysis, then clang-tidy
 ## make tidy          the house rules (tools/tidy), which test themselves first
 ## make docs          regenerates doc/configuration.md and doc/conformance.md
@@ -32,6 +33,7 @@ SEED        ?= 1
 RUNS        ?= 30
 FUZZ_TIME   ?= 60
 FUZZ_RUNS   ?= 20000
+KILLS       ?= 300
 DEPS        ?= yes
 PREFIX      ?= /usr/local
 DESTDIR     ?=
@@ -141,8 +143,9 @@ BENCH_LIB   := $(OUT)/libbench.a
 
 # ---- verbs ---------------------------------------------------------------------------------------
 
-.PHONY: build run check test unit scenario sim asan tsan fuzz bench integration analyze tidy docs \
-        format install clean help all-objects fuzz-check analyze-roles deps-build deps-test FORCE
+.PHONY: build run check test unit scenario sim asan tsan fuzz bench integration kill-loop analyze \
+        tidy docs format install clean help all-objects fuzz-check analyze-roles deps-build \
+        deps-test FORCE
 
 build: $(PRODUCT_LIB) $(DAEMON) $(TOOL)
 
@@ -223,6 +226,12 @@ integration: $(DAEMON) $(TOOL) $(if $(PYTESTS),test/integration/node_modules/.pa
 	        PYTHONDONTWRITEBYTECODE=1 tools/suite command integration-$(FLAVOUR) \
 	        /usr/bin/python3 -m pytest -q -p no:cacheprovider $(if $(ONLY),-k '$(ONLY)') \
 	        test/integration,echo 'integration: nothing to run yet')
+
+# Without SEED=7 on the command line each run has its own, which it prints.
+kill-loop: $(DAEMON)
+	LINNETD=$(abspath $(DAEMON)) PYTHONDONTWRITEBYTECODE=1 LINNET_KILLS=$(KILLS) \
+	        $(if $(filter command line,$(origin SEED)),LINNET_SEED=$(SEED)) \
+	        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider test/integration/test_kill.py
 
 # npm writes this file at the end of an installation.
 test/integration/node_modules/.package-lock.json: test/integration/package.json | deps-test

@@ -1,0 +1,177 @@
+"""MQTT 3.1.1 and 5.0 as bytes: for tests that choose packet ids, DUP and acknowledgements."""
+import socket
+
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
+SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = range(8, 15)
+NAMES = ("", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
+         "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT")
+QUOTA_EXCEEDED = 0x97
+SECONDS_MAX = 30
+
+
+def length(n):
+    out = bytearray()
+    while True:
+        n, digit = n >> 7, n & 0x7f
+        out.append(digit | (0x80 if n else 0))
+        if not n:
+            return bytes(out)
+
+
+def text(value):
+    value = value.encode() if isinstance(value, str) else value
+    return len(value).to_bytes(2, "big") + value
+
+
+def packet(kind, flags, body):
+    return bytes([kind << 4 | flags]) + length(len(body)) + body
+
+
+def connect(name, version=4, clean=False):
+    body = text("MQTT") + bytes([version, 2 if clean else 0, 0, 0])
+    if version == 5:        # the session outlives the connection
+        body += b"\0" if clean else b"\x05\x11\xff\xff\xff\xff"
+    return packet(CONNECT, 0, body + text(name))
+
+
+def publish(topic, payload, qos=0, number=0, version=4, dup=False, retain=False):
+    body = text(topic)
+    if qos > 0:
+        body += number.to_bytes(2, "big")
+    if version == 5:
+        body += b"\0"
+    return packet(PUBLISH, 8 * dup | qos << 1 | retain, body + payload)
+
+
+def ack(kind, number):
+    return packet(kind, 2 if kind == PUBREL else 0, number.to_bytes(2, "big"))
+
+
+def subscribe(number, topic_filter, qos, version=4):
+    body = number.to_bytes(2, "big") + (b"\0" if version == 5 else b"")
+    return packet(SUBSCRIBE, 2, body + text(topic_filter) + bytes([qos]))
+
+
+class Packet:
+    """One packet from the broker, with what of it tests ask for."""
+
+    def __init__(self, first, body, version):
+        self.kind, self.flags, self.body = first >> 4, first & 15, bytes(body)
+        self.number, self.reason = 0, 0
+        if self.kind == PUBLISH:
+            self.dup, self.qos, self.retain = bool(first & 8), first >> 1 & 3, bool(first & 1)
+            at = 2 + int.from_bytes(body[:2], "big")
+            self.topic = self.body[2:at].decode()
+            if self.qos:
+                self.number = int.from_bytes(body[at:at + 2], "big")
+                at += 2
+            if version == 5:
+                assert body[at] < 128
+                at += 1 + body[at]
+            self.payload = self.body[at:]
+        elif PUBACK <= self.kind <= PUBCOMP:
+            self.number = int.from_bytes(body[:2], "big")
+            self.reason = body[2] if len(body) > 2 else 0
+        elif self.kind in (SUBACK, UNSUBACK):
+            self.number, self.reason = int.from_bytes(body[:2], "big"), body[-1]
+        elif self.kind == CONNACK:
+            self.present, self.reason = bool(body[0] & 1), body[1]
+
+    def __repr__(self):
+        return f"{NAMES[self.kind]}(id={self.number} reason={self.reason:#x} {self.body[:40]!r})"
+
+
+class Reader:
+    """Bytes in, packets out."""
+
+    def __init__(self, version):
+        self.version, self.bytes = version, bytearray()
+
+    def feed(self, some):
+        data = self.bytes
+        data += some
+        at, got = 0, []
+        while True:
+            size = shift = 0
+            body = at + 1
+            while body < len(data):
+                digit = data[body]
+                size |= (digit & 0x7f) << shift
+                shift += 7
+                body += 1
+                if digit < 128:
+                    break
+            else:
+                break
+            if len(data) < body + size:
+                break
+            got.append(Packet(data[at], data[body:body + size], self.version))
+            at = body + size
+        del data[:at]
+        return got
+
+
+class Closed(Exception):
+    """The broker has closed the connection."""
+
+
+class Client:
+    """A blocking client: sends what it is told to, and hands over what comes."""
+
+    def __init__(self, port, name, version=4, clean=False):
+        self.version, self.reader, self.waiting = version, Reader(version), []
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.send(connect(name, version, clean))
+        connack = self.take(CONNACK)
+        assert connack.reason == 0, connack
+        self.present = connack.present
+
+    def send(self, data):
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as gone:
+            raise Closed from gone
+
+    def publish(self, topic, payload, qos=0, number=0, **more):
+        self.send(publish(topic, payload, qos, number, self.version, **more))
+
+    def next(self):
+        """The next packet, whatever it is."""
+        while not self.waiting:
+            try:
+                some = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                some = b""
+            if not some:
+                raise Closed
+            self.waiting += self.reader.feed(some)
+        return self.waiting.pop(0)
+
+    def take(self, kind, number=None):
+        got = self.next()
+        assert got.kind == kind and number in (None, got.number), (NAMES[kind], number, got)
+        return got
+
+    def subscribe(self, topic_filter, qos, number=1):
+        self.send(subscribe(number, topic_filter, qos, self.version))
+        assert self.take(SUBACK, number).reason == qos
+
+    def ping(self):
+        """All that came before the answer."""
+        self.send(packet(PINGREQ, 0, b""))
+        got = []
+        while not got or got[-1].kind != PINGRESP:
+            got.append(self.next())
+        return got[:-1]
+
+    def is_closed(self):
+        """Once the broker has said all it has to say."""
+        try:
+            while True:
+                self.next()
+        except Closed:
+            return True
+
+    def close(self):
+        self.socket.close()
