@@ -101,7 +101,8 @@ void journal_dirty(struct shard *shard, struct kept *kept)
                 return;
         if (kept->place != KEPT_NOWHERE)
                 list_remove(&kept->in_journal);
-        kept->place = KEPT_DIRTY;
+        kept->place    = KEPT_DIRTY;
+        kept->since_ms = (uint32_t)shard->loop.now.mono_ms;
         list_push_back(&journal->dirty, &kept->in_journal);
         journal_urge(shard);
 }
@@ -292,10 +293,41 @@ void journal_post(struct journal *journal)
         store->ops->post(store, journal->shard->loop.config.id, journal->posted, batch);
 }
 
+/* How long the oldest change has still to linger. */
+ON_SHARD static uint32_t left_to_linger(const struct journal *journal)
+{
+        const struct shard *shard  = journal->shard;
+        uint32_t            linger = shard->settings->store_linger_ms;
+        const struct kept  *oldest = list_entry(journal->dirty.next, struct kept, in_journal);
+        uint32_t            age;
+
+        if (list_empty(&journal->dirty) || !list_empty(&journal->exact))
+                return 0;
+        age = (uint32_t)shard->loop.now.mono_ms - oldest->since_ms;
+        return age < linger ? linger - age : 0;
+}
+
+/* Older ones may have gone since the timer was set, or since the last batch: had they not, those
+ * that are left would not be written yet. */
+void journal_post_lingered(struct journal *journal)
+{
+        uint32_t left = left_to_linger(journal);
+
+        if (left > 0 && !journal->closed)
+                loop_timer(&journal->shard->loop, &journal->linger, left);
+        else
+                journal_post(journal);
+}
+
 static void on_linger(struct loop *loop, struct timer *timer)
 {
+        struct journal *journal = list_entry(timer, struct journal, linger);
+
         on_shard(loop);
-        journal_post(list_entry(timer, struct journal, linger));
+        if (journal->shard->broker->store->level == DURABILITY_STRICT)
+                journal_post_lingered(journal);
+        else
+                journal_post(journal);
 }
 
 /* ---- what is kept ---------------------------------------------------------------------------- */

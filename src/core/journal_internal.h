@@ -10,6 +10,7 @@ void journal_keep(struct shard *shard, struct kept *kept, enum kept_kind kind) O
 
 bool journal_has_changes(const struct journal *journal);
 void journal_post(struct journal *journal) ON_SHARD;    /* a batch, unless one is on its way */
+void journal_post_lingered(struct journal *journal) ON_SHARD;   /* when its oldest has, strict */
 
 /* Who waits for the batch of that number, or an earlier one, need not any more. */
 void journal_pass_barriers(struct journal *journal, uint64_t number) ON_SHARD;

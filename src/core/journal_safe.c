@@ -118,8 +118,10 @@ static void safe_deliver(struct loop *loop, struct mail *mail)
         journal_pass_barriers(journal, journal->safe);
         look_at_held(journal);
         spill(journal);
-        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT || journal->cut)
-                journal_post(journal);          /* what has gathered meanwhile lingered enough */
+        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)
+                journal_post_lingered(journal); /* what gathered meanwhile */
+        else if (journal->cut)
+                journal_post(journal);
         else if (journal_has_changes(journal) || !list_empty(&journal->exact))
                 journal_urge(journal->shard);
 }
