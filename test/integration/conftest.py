@@ -8,18 +8,14 @@ import time
 
 import pytest
 
+import daemon
+
 READY_SECONDS_MAX = 20
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Broker:
     def __init__(self, folder: pathlib.Path, shards: int):
-        self.port = free_port()
+        self.port = daemon.free_port()
         file = folder / "linnet.conf"
         file.write_text(f"listener.tcp.external = 127.0.0.1:{self.port}\n"
                         f"shards = {shards}\ndata_dir = {folder}\n")
@@ -49,3 +45,17 @@ def broker(request, tmp_path):
     running = Broker(tmp_path, request.param)
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture
+def daemons():
+    """Makes those that may be killed; none is left behind."""
+    made = []
+
+    def make(folder, **options):
+        made.append(daemon.Daemon(folder, **options))
+        return made[-1]
+    yield make
+    for one in made:
+        if one.is_alive():
+            one.kill()

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 
-SECONDS_MAX = 60
+SECONDS_MAX = 20
 
 
 def free_port():

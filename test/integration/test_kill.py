@@ -7,7 +7,6 @@ import os
 import random
 import threading
 
-import daemon
 import fleet
 import wire
 
@@ -58,10 +57,10 @@ def check_retained(broker, publisher):
     client.close()
 
 
-def test_kills_lose_nothing(tmp_path):
+def test_kills_lose_nothing(tmp_path, daemons):
     print(f"SEED={SEED} KILLS={KILLS}")
     choose = random.Random(SEED)
-    broker = daemon.Daemon(tmp_path, mqtt__mqueue__max_memory="16KB")
+    broker = daemons(tmp_path, mqtt__mqueue__max_memory="16KB")
     load = fleet.Fleet(broker.port, choose.random())
     broker.start()
     load.begin()
@@ -94,8 +93,6 @@ def test_kills_lose_nothing(tmp_path):
               *broker.lines[-40:], sep="\n")
         raise
     finally:
-        if broker.is_alive():
-            broker.kill()
         made = sum(load.streams().values())
         print(f"{KILLS} kills, {made} messages, {load.taken} deliveries, {load.repeated} repeated "
               f"at QoS 1, {len(load.complaints)} complaints")
