@@ -162,7 +162,6 @@ struct bench {
         struct mqueue   mqueue;
         uint64_t        size;           /* of one letter */
         char            lost[64], out[64];
-        uint16_t        packet_id;      /* of the last one out */
 };
 
 static void bench_init(struct bench *b, unsigned in_memory, uint32_t length, enum mqueue_drop drop)
@@ -199,7 +198,7 @@ static struct delivery kept(struct bench *b, char name, const char *topic)
 {
         struct delivery delivery = letter(name, 1, topic);
 
-        delivery.entry = journal_adopt_message(b->shard, delivery.message, KEPT_DELIVERY,
+        delivery.entry = entry_adopt(b->shard, delivery.message, KEPT_DELIVERY,
                                                (uint64_t)name);
         return delivery;
 }
@@ -222,7 +221,7 @@ static void take(struct bench *b, unsigned max)
         struct delivery delivery;
 
         b->out[0] = '\0';
-        while (max-- > 0 && mqueue_pop(&b->mqueue, &delivery, &b->packet_id)) {
+        while (max-- > 0 && mqueue_pop(&b->mqueue, &delivery)) {
                 strncat(b->out, message_payload(delivery.message).ptr, 1);
                 delivery_release(&delivery);
         }
@@ -495,7 +494,7 @@ TEST(a_spilled_class_goes_before_a_lower_one_in_memory)
 
 TEST(a_restart_leaves_all_spilled)
 {
-        struct mqueue_spilled spilled = { .key = 'A', .packet_id = 7, .qos = 1 };
+        struct mqueue_spilled spilled = { .key = 'A', .qos = 1 };
         struct mqueue_spilled other   = { .key = 'B', .size = 100, .qos = 1 };
         struct bench          b;
         char                  keys[LOAD_MAX + 1];
@@ -503,7 +502,7 @@ TEST(a_restart_leaves_all_spilled)
         bench_init(&b, 1, 0, MQUEUE_DROP_OLDEST);
         spilled.size = (uint32_t)b.size;
         EXPECT(mqueue_restore(&b.mqueue, &other, 3));
-        EXPECT(mqueue_restore(&b.mqueue, &spilled, MQUEUE_PRIORITY_MAX));
+        EXPECT(mqueue_restore(&b.mqueue, &spilled, 9));
         EXPECT_EQ(b.mqueue.len, 2);
         EXPECT_EQ(b.mqueue.bytes, b.size + 100);
         EXPECT_EQ(b.mqueue.memory, 0);
@@ -516,7 +515,6 @@ TEST(a_restart_leaves_all_spilled)
         bring(&b, "A", "t");
         take(&b, 9);
         EXPECT_TEXT(b.out, "A");
-        EXPECT_EQ(b.packet_id, 7);
         EXPECT(mqueue_pop_spilled(&b.mqueue, &other));
         EXPECT_EQ(other.key, 'B');
         EXPECT(!mqueue_pop_spilled(&b.mqueue, &other));

@@ -339,7 +339,8 @@ TEST(without_memory_nothing_is_encoded)
         buffer_deinit(&buffer);
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------- */
+/* ---- bodies -----------------------------------------------------------------------------------
+ * */
 
 static const struct body_sample {
         const char          *name;
@@ -458,6 +459,7 @@ TEST(a_body_without_memory_is_not_damaged)
 
 SUITE(record, CASE(records_round_trip_in_their_bytes), CASE(what_is_cut_or_too_long_is_refused),
       CASE(what_no_version_writes_is_refused), CASE(what_must_be_something_is),
-      CASE(limits_hold_where_the_bytes_are_there), CASE(a_record_names_its_kind_and_its_message), CASE(without_memory_nothing_is_encoded),
+      CASE(limits_hold_where_the_bytes_are_there),
+      CASE(a_record_names_its_kind_and_its_message), CASE(without_memory_nothing_is_encoded),
       CASE(bodies_round_trip_in_their_bytes), CASE(damaged_bodies_are_refused),
       CASE(a_body_without_memory_is_not_damaged))

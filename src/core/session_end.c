@@ -52,8 +52,8 @@ void session_drop_will(struct session *session)
         message_put(TAKE(session->will));
 }
 
-/* Its publisher may send it again, since it was not told yet that it is safe: another member owes to
- * it as this one did, and a crash takes both back. */
+/* Its publisher may send it again, since it was not told yet that it is safe: another member owes
+ * to it as this one did, and a crash takes both back. */
 ON_SHARD static bool is_unconfirmed(const struct delivery *delivery)
 {
         return delivery->entry != NULL && !entry_is_confirmed(delivery->entry);
@@ -65,7 +65,8 @@ ON_SHARD static void pass_on(struct session *session, const struct subscription 
 {
         struct shard         *shard   = session->shard;
         const struct message *message = delivery->message;
-        struct pending_to     to      = { subscription_name_of(subscription), subscription->member };
+        const struct pending_to to    = { subscription_name_of(subscription),
+                                          subscription->member };
         struct message       *copy;
 
         if (is_unconfirmed(delivery)) {

@@ -117,17 +117,3 @@ def test_a_full_disk_that_is_emptied(disk, daemons):
     numbers = drain(broker, lambda got: giver.sent in got)
     assert sorted(giver.kept) == [n for n in numbers if n in giver.kept]
     assert broker.stop() == 0
-
-
-def test_a_full_disk_whose_queue_is_drained(disk, daemons):
-    broker, giver = full(disk, daemons)
-    others_go_on(broker)
-    kept = set(giver.kept)
-    numbers = drain(broker, kept.issubset)
-    assert sorted(kept) == [n for n in numbers if n in kept]
-    recovered(broker, giver)
-    broker.kill()
-    broker.start()
-    numbers += drain(broker, lambda got: giver.sent in got)
-    assert giver.kept.issubset(numbers)
-    assert broker.stop() == 0

@@ -178,7 +178,7 @@ def test_a_damaged_value_is_told_set_aside_and_shown(folder, capfd):
 
 
 def test_what_lies_out_of_order_is_told_and_put_right(folder):
-    """A byte of a key: what follows it could not be found, so a start refuses until it was packed."""
+    """A byte of a key: what follows it is not found, so a start refuses until it was packed."""
     session = of_kind(dumped(folder), "session")[1]
     file = folder / "store" / "data.mdb"
     key = session["key"].to_bytes(8, "big")

@@ -55,7 +55,8 @@ static bool add_session(struct census *census, uint64_t key, struct str client_i
         session->key       = key;
         session->client_id = str_from(mem_dup(client_id), client_id.len);
         *twice             = map_find(&census->clients, client_id) != NULL;
-        if (session->client_id.ptr == NULL || map_find(&census->sessions, key_of_session(session)) ||
+        if (session->client_id.ptr == NULL ||
+            map_find(&census->sessions, key_of_session(session)) ||
             !map_add(&census->sessions, session)) {
                 mem_free((char *)(uintptr_t)session->client_id.ptr);
                 mem_free(session);

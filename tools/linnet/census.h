@@ -1,5 +1,5 @@
-/* Who is in a store: its sessions by key, and its messages with how often records refer to them. Read
- * from the records, so that what the store itself says can be compared. */
+/* Who is in a store: its sessions by key, and its messages with how often records refer to them.
+ * Read from the records, so that what the store itself says can be compared. */
 #ifndef LINNET_TOOLS_CENSUS_H
 #define LINNET_TOOLS_CENSUS_H
 

@@ -15,9 +15,9 @@ static const char help[] =
         "\n"
         "PATH is the broker's data_dir (./data). The broker must be stopped, or PATH be a copy.\n"
         "\n"
-        "check ends with 0 when all is well; 1 with a line for each problem; 2 when it cannot look.\n"
+        "check ends with 0 when all is well; 1 with a line for each problem; 2 when it can not.\n"
         "A start goes on without records that are damaged, and sets them aside: dump shows them.\n"
-        "compact sets aside what it finds damaged, counts anew how often messages are referred to,\n"
+        "compact sets aside what it finds damaged, counts anew how often messages are named,\n"
         "and puts the new file in the place of the old one when it is whole.\n";
 
 static const char *const table_names[ENGINE_TABLES] = {

@@ -9,8 +9,8 @@ enum { STORE_CLEAN = 0, STORE_PROBLEMS = 1, STORE_FAILED = 2 };
 /* The command line behind `linnet store`; its exit code. */
 int store_run(int argc, char **argv);
 
-/* One table after the other, in the order in which entries lie. `see` returns false to end it. False:
- * it ended early, or cannot be read on, which has been said. */
+/* One table after the other, in the order in which entries lie. `see` returns false to end it.
+ * False: it ended early, or cannot be read on, which has been said. */
 bool store_walk(struct engine *engine, enum engine_table table,
                 bool (*see)(void *context, struct str key, struct str value, bool damaged),
                 void *context);

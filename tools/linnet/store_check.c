@@ -43,7 +43,7 @@ static bool see_record(void *context, struct str bytes, struct str value, bool d
         bool          twice;
 
         if (key <= check->newest && !check->disorder) {
-                problem(check, "record %" PRIu64 ": out of order, so that a start could not find all "
+                problem(check, "record %" PRIu64 ": out of order, so a start could not find all "
                                "that is there; linnet store compact puts it right", key);
                 check->disorder = true;
         }
@@ -147,7 +147,8 @@ static void compare(struct check *check)
                         problem(check, "record %" PRIu64 ": its message %s is not there",
                                 message->record, name_of(message->guid));
                 else if (said != message->uses)
-                        problem(check, "message %s: referred to %u times by its count, by %u records",
+                        problem(check,
+                                "message %s: referred to %u times by its count, by %u records",
                                 name_of(message->guid), said, message->uses);
         }
 }

@@ -1,5 +1,5 @@
-/* A store packed anew: copied in order of keys into a file beside it, which takes its place when it is
- * on disk as a whole. The lock is held until then: no broker can start on what is replaced. */
+/* A store packed anew: copied in order of keys into a file beside it, which takes its place when it
+ * is on disk as a whole. The lock is held until then: no broker can start on what is replaced. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -168,7 +168,8 @@ static bool sync_path(const char *path)
         return good;
 }
 
-/* The new file has the old one's owner, is on disk, and then has its name: at no time is there none. */
+/* The new file has the old one's owner, is on disk, and then has its name: at no time is there
+ * none. */
 static bool take_its_place(const struct copy *copy, const char *path)
 {
         char        fresh[PATH_SIZE + 32], old[PATH_SIZE], folder[PATH_SIZE];

@@ -1,4 +1,5 @@
-/* A store as JSON: an object for each record, one a line, in the order in which records came to be. */
+/* A store as JSON: an object for each record, one a line, in the order in which records came to be.
+ * */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ struct dump {
         bool           failed;
 };
 
-/* ---- members of an object; what has no memory shows when the line is written -------------------- */
+/* ---- members of an object; what has no memory shows when the line is written --------------------
+ * */
 
 static void put_number(json_t *object, const char *name, uint64_t value)
 {

@@ -1,6 +1,7 @@
 /* The engine on LMDB (Symas, OpenLDAP public licence): one environment, one thread, a file that is
  * only ever written at a commit and with fsync. Not MDB_WRITEMAP: a full disk would end the process
- * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in. */
+ * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in.
+ * Length: the check of a start opens as the engine does. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* One set of cases for both engines: what holds for one must hold for its twin. */
+/* One set of cases for both engines: what holds for one must hold for its twin. Length: so that one
+ * cannot be tested without the other. */
 #include "services/store/engine.h"
 
 #include <fcntl.h>
@@ -491,7 +492,8 @@ static void make_foreign(const struct disk *disk, const char *table, uint32_t fo
         MDB_env *env;
         MDB_txn *txn;
         MDB_dbi  dbi;
-        MDB_val  key   = { strlen("linnet store format"), (void *)(uintptr_t)"linnet store format" };
+        char     name[] = "linnet store format";
+        MDB_val  key    = { strlen(name), name };
         MDB_val  value = { sizeof format, &format };
 
         EXPECT_EQ(mdb_env_create(&env), 0);
@@ -530,7 +532,8 @@ TEST(what_is_not_a_store_of_this_version_is_left_alone)
                         int  fd;
 
                         mkdir(in(&disk, "store"), 0700);
-                        fd = open(in(&disk, "store/data.mdb"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                        fd = open(in(&disk, "store/data.mdb"), O_WRONLY | O_CREAT | O_CLOEXEC,
+                                  0600);
                         EXPECT_EQ(write(fd, text, sizeof text), sizeof text);
                         close(fd);
                 }

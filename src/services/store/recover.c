@@ -275,8 +275,8 @@ static enum engine_result scan(struct recovery *r)
                         return ENGINE_OK;
                 if (result != ENGINE_OK && result != ENGINE_DAMAGED)
                         return result;
-                /* A damaged one's key may be the damage: nothing is numbered behind it, and one that is
-                 * no key at all goes, so that `from` finds the next. */
+                /* A damaged one's key may be the damage: nothing is numbered behind it, and one
+                 * that is no key at all goes, so that `from` finds the next. */
                 outcome = DAMAGED;
                 if (key.len == ENGINE_RECORD_KEY)
                         from = engine_record_key_of(key);
