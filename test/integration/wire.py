@@ -175,3 +175,15 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+
+def is_refused(port, topic, qos):
+    """Whether a message is, in the end: its shard may not have heard yet that the store fails."""
+    for _ in range(1000):
+        client = Client(port, "refused", 5, clean=True)
+        client.publish(topic, b"refused", qos, 1)
+        answers = client.ping()
+        client.close()
+        if answers:
+            return answers[0].reason == QUOTA_EXCEEDED
+    return False
