@@ -75,10 +75,11 @@ class Peer:
             self.fleet.packets += 1
             if got.kind == wire.CONNACK:
                 assert got.reason == 0, got
-                assert got.present == self.was_here, f"{self.name}: its session is gone"
-                self.online = self.was_here = True
+                assert got.present or not self.was_here, f"{self.name}: its session is gone"
+                self.online = True
                 self.on_connected()
             else:
+                self.was_here = True    # something of its session was acknowledged
                 self.on_packet(got)
 
 
