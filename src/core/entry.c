@@ -62,8 +62,7 @@ bool entry_of_delivery(struct session *session, struct delivery *delivery)
 
 struct entry *entry_adopt_delivery(struct session *session, struct delivery *delivery, uint64_t key)
 {
-        struct entry *entry = entry_adopt(session->shard, delivery->message,
-                                                    KEPT_DELIVERY, key);
+        struct entry *entry = entry_adopt(session->shard, delivery->message, KEPT_DELIVERY, key);
 
         if (entry == NULL)
                 return NULL;
@@ -72,8 +71,8 @@ struct entry *entry_adopt_delivery(struct session *session, struct delivery *del
         return entry;
 }
 
-struct entry *entry_adopt(struct shard *shard, struct message *message,
-                                    enum kept_kind kind, uint64_t key)
+struct entry *entry_adopt(struct shard *shard, struct message *message, enum kept_kind kind,
+                          uint64_t key)
 {
         struct entry *entry = entry_new(shard, message, kind);
 
@@ -100,7 +99,7 @@ struct entry *entry_of_retained(struct shard *shard, struct message *message)
 }
 
 struct entry *entry_of_pending(struct shard *shard, struct message *message, uint64_t due_us,
-                              struct str name)
+                               struct str name)
 {
         struct entry *entry;
 

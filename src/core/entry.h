@@ -44,15 +44,15 @@ bool entry_of_delivery(struct session *session, struct delivery *delivery) ON_SH
  * meanwhile. NULL without memory, or when nothing is kept. */
 struct entry *entry_of_retained(struct shard *shard, struct message *message) ON_SHARD;
 struct entry *entry_of_pending(struct shard *shard, struct message *message, uint64_t due_us,
-                              struct str name) ON_SHARD;
+                               struct str name) ON_SHARD;
 
 /* The entry of a delivery whose record is in the store. NULL without memory. */
 struct entry *entry_adopt_delivery(struct session *session, struct delivery *delivery,
-                            uint64_t key) ON_SHARD;
+                                   uint64_t key) ON_SHARD;
 
 /* The same of a message that a restart has found under that key. */
-struct entry *entry_adopt(struct shard *shard, struct message *message,
-                                    enum kept_kind kind, uint64_t key) ON_SHARD;
+struct entry *entry_adopt(struct shard *shard, struct message *message, enum kept_kind kind,
+                          uint64_t key) ON_SHARD;
 
 /* The entry's delivery got its packet id; was released. True: the session may go on at once; else
  * session_go_on() is called when the record is safe. */

@@ -58,8 +58,8 @@ void journal_drop_receipts(struct journal *journal) ON_SHARD;
 void journal_deinit(struct journal *journal);
 bool journal_idle(const struct journal *journal);       /* all is safe */
 
-/* Sessions and subscriptions: to be written (again), or gone. Nothing unless the session is kept.
- * */
+/* Sessions and subscriptions: to be written (again), or gone. Nothing unless the session is
+ * kept. */
 void journal_session(struct session *session) ON_SHARD;
 void journal_subscription(struct subscription *subscription) ON_SHARD;
 void journal_forget(struct shard *shard, struct kept *kept) ON_SHARD;
@@ -68,8 +68,8 @@ void journal_forget(struct shard *shard, struct kept *kept) ON_SHARD;
  * is not in memory. 0 is nothing. */
 void journal_remove_key(struct shard *shard, uint64_t key) ON_SHARD;
 
-/* `done` is called when all that was changed so far is safe. NULL: it is, or no memory (*failed).
- * */
+/* `done` is called when all that was changed so far is safe. NULL: it is, or no memory
+ * (*failed). */
 struct receipt *journal_barrier(struct shard *shard, void (*done)(struct receipt *), void *context,
                                 bool *failed) ON_SHARD;
 

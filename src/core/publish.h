@@ -16,8 +16,8 @@
 /* Takes the message. Returns on how many routes and groups it went; 0: nobody wanted it. */
 unsigned publish(struct shard *shard, struct message *message) ON_SHARD;
 
-/* The message of the fields, with guid and time filled in. NULL without memory, which is counted.
- * */
+/* The message of the fields, with guid and time filled in. NULL without memory, which is
+ * counted. */
 struct message *message_stamp(struct shard *shard, struct message_fields *fields) ON_SHARD;
 
 /* The same, published. False without memory. */

@@ -139,8 +139,8 @@ void receipt_mailed(const struct message *message, struct shard *shard)
                 pay(message->receipt, shard);
 }
 
-/* Without memory for the mail the debt stands: the publisher is not acknowledged, and sends again.
- * */
+/* Without memory for the mail the debt stands: the publisher is not acknowledged, and sends
+ * again. */
 static void pay(struct receipt *receipt, struct shard *shard)
 {
         struct settled_mail *mail;

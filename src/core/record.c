@@ -8,8 +8,7 @@
 
 enum { BODY = 0x7f, BODY_VERSION = 1 };
 
-/* ---- the cursor: fixed integers, little-endian; the first failure stays -----------------------
- * */
+/* ---- the cursor: fixed integers, little-endian; the first failure stays ---------------------- */
 
 /* Room for all of it has been made before. */
 struct out {
@@ -108,8 +107,7 @@ static unsigned get_flags(struct in *in, unsigned known)
         return flags;
 }
 
-/* ---- kind by kind -----------------------------------------------------------------------------
- * */
+/* ---- kind by kind ---------------------------------------------------------------------------- */
 
 enum { SESSION_HAS_WILL = 1 };
 enum { OPTION_NO_LOCAL = 1, OPTION_RETAIN_AS_PUBLISHED = 2 };
@@ -365,6 +363,25 @@ bool record_decode(struct str value, struct record *record)
         return !in.failed && in.at == in.end;
 }
 
+uint64_t record_session(const struct record *record)
+{
+        switch (record->kind) {
+        case RECORD_SUBSCRIPTION:
+                return record->subscription.session;
+        case RECORD_DELIVERY:
+                return record->delivery.session;
+        case RECORD_AWAITING:
+                return record->awaiting.session;
+        case RECORD_MARKS:
+        case RECORD_SESSION:
+        case RECORD_RETAINED:
+        case RECORD_PENDING:
+        case RECORD_KINDS:
+                break;
+        }
+        return 0;
+}
+
 bool record_message(const struct record *record, struct guid *out)
 {
         switch (record->kind) {
@@ -401,8 +418,7 @@ const char *record_kind_name(enum record_kind kind)
         return (unsigned)kind < RECORD_KINDS && names[kind] != NULL ? names[kind] : "unknown";
 }
 
-/* ---- bodies -----------------------------------------------------------------------------------
- * */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 enum { BODY_RETAIN = 4, BODY_FLAGS = 7 };       /* the two lowest bits: QoS */
 enum { BODY_FIXED = 3 + 8 + 5 * 4 };            /* bytes besides its strings */

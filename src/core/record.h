@@ -107,6 +107,9 @@ bool record_encode(struct buffer *to, const struct record *record);
 /* Strings are views into `value`. False: not of this version, or not as it should be. */
 bool record_decode(struct str value, struct record *out);
 
+/* The key of the session that the record belongs to; 0: it is nobody's. */
+uint64_t record_session(const struct record *record);
+
 /* The body that the record refers to; false when it refers to none. */
 bool record_message(const struct record *record, struct guid *out);
 

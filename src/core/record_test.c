@@ -339,8 +339,7 @@ TEST(without_memory_nothing_is_encoded)
         buffer_deinit(&buffer);
 }
 
-/* ---- bodies -----------------------------------------------------------------------------------
- * */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static const struct body_sample {
         const char          *name;

@@ -531,8 +531,8 @@ bool session_pubrel(struct session *session, uint16_t packet_id)
         return true;
 }
 
-/* The first time it reaches a peer: like what is sent again, in its turn and as the window allows.
- * */
+/* The first time it reaches a peer: like what is sent again, in its turn and as the window
+ * allows. */
 void session_go_on(struct session *session, uint16_t packet_id)
 {
         struct inflight_entry *entry = inflight_find(&session->inflight, packet_id);

@@ -124,8 +124,8 @@ bool        session_pubcomp(struct session *session, uint16_t packet_id) ON_SHAR
 /* PUBREL from the peer: its packet id is free. False: there was none. */
 bool session_pubrel(struct session *session, uint16_t packet_id) ON_SHARD;
 
-/* The session and what is in it outlives the process from now on, at that level or the one it has.
- * */
+/* The session and what is in it outlives the process from now on, at that level or the one it
+ * has. */
 void session_keep(struct session *session, enum durability durability) ON_SHARD;
 
 /* The journal's: the record of what is in flight under that packet id is safe. */

@@ -38,8 +38,8 @@ void session_keep(struct session *session, enum durability durability)
         mqueue_each(&session->mqueue, entry_of_delivery, session);
 }
 
-/* What is left of an interval that began at a time of the wall clock, which may have stepped since.
- * */
+/* What is left of an interval that began at a time of the wall clock, which may have stepped
+ * since. */
 static uint64_t left_ms(uint64_t since_us, uint64_t interval_s, uint64_t now_us)
 {
         uint64_t passed_ms = now_us > since_us ? (now_us - since_us) / 1000 : 0;

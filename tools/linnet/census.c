@@ -122,22 +122,3 @@ struct census_message *census_message(const struct census *census, struct guid g
 {
         return map_find(&census->messages, str_from(&guid, sizeof guid));
 }
-
-uint64_t census_owner(const struct record *record)
-{
-        switch (record->kind) {
-        case RECORD_SUBSCRIPTION:
-                return record->subscription.session;
-        case RECORD_DELIVERY:
-                return record->delivery.session;
-        case RECORD_AWAITING:
-                return record->awaiting.session;
-        case RECORD_MARKS:
-        case RECORD_SESSION:
-        case RECORD_RETAINED:
-        case RECORD_PENDING:
-        case RECORD_KINDS:
-                break;
-        }
-        return 0;
-}

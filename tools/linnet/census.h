@@ -40,7 +40,4 @@ const struct census_session *census_session(const struct census *census, uint64_
 /* NULL: nothing was said of it. */
 struct census_message *census_message(const struct census *census, struct guid guid);
 
-/* The session that the record belongs to; 0: it is nobody's. */
-uint64_t census_owner(const struct record *record);
-
 #endif

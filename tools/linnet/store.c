@@ -20,16 +20,6 @@ static const char help[] =
         "compact sets aside what it finds damaged, counts anew how often messages are named,\n"
         "and puts the new file in the place of the old one when it is whole.\n";
 
-static const char *const table_names[ENGINE_TABLES] = {
-        [ENGINE_RECORDS] = "records", [ENGINE_BODIES] = "bodies",
-        [ENGINE_REFS] = "refs",       [ENGINE_ASIDE] = "aside",
-};
-
-const char *store_table_name(enum engine_table table)
-{
-        return (unsigned)table < ENGINE_TABLES ? table_names[table] : "unknown";
-}
-
 bool store_walk(struct engine *engine, enum engine_table table,
                 bool (*see)(void *context, struct str key, struct str value, bool damaged),
                 void *context)
@@ -41,7 +31,7 @@ bool store_walk(struct engine *engine, enum engine_table table,
                 if (result == ENGINE_NONE)
                         return true;
                 if (result != ENGINE_OK && result != ENGINE_DAMAGED) {
-                        fprintf(stderr, "Error: table %s: %s\n", store_table_name(table),
+                        fprintf(stderr, "Error: table %s: %s\n", engine_table_name(table),
                                 engine->why);
                         return false;
                 }

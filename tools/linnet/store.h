@@ -15,8 +15,6 @@ bool store_walk(struct engine *engine, enum engine_table table,
                 bool (*see)(void *context, struct str key, struct str value, bool damaged),
                 void *context);
 
-const char *store_table_name(enum engine_table table);
-
 /* The three commands, within a transaction of the engine that they do not end. */
 int store_check(struct engine *engine);
 int store_dump(struct engine *engine);

@@ -57,10 +57,10 @@ static bool see_record(void *context, struct str bytes, struct str value, bool d
                 return true;
         }
         check->counts[record.kind]++;
-        if (census_owner(&record) != 0 &&
-            census_session(&check->census, census_owner(&record)) == NULL)
+        if (record_session(&record) != 0 &&
+            census_session(&check->census, record_session(&record)) == NULL)
                 problem(check, "record %" PRIu64 " (%s): its session %" PRIu64 " is not there", key,
-                        record_kind_name(record.kind), census_owner(&record));
+                        record_kind_name(record.kind), record_session(&record));
         if (!census_add(&check->census, key, &record, &twice))
                 return no_memory(check);
         if (twice)

@@ -30,12 +30,10 @@ static bool change(struct copy *copy, enum engine_table table, struct str key, s
 /* As a start does it: under a key that tells the table, too. */
 static bool set_aside(struct copy *copy, enum engine_table table, struct str key, struct str value)
 {
-        char       name[1 + ENGINE_GUID_KEY] = { (char)table };
-        struct str cut = str_from(key.ptr, key.len < ENGINE_GUID_KEY ? key.len : ENGINE_GUID_KEY);
+        char name[ENGINE_ASIDE_KEY];
 
-        memcpy(name + 1, cut.ptr, cut.len);
         copy->aside++;
-        return change(copy, ENGINE_ASIDE, str_from(name, 1 + cut.len), value);
+        return change(copy, ENGINE_ASIDE, engine_aside_key(table, key, name), value);
 }
 
 static bool no_memory(void)

@@ -1,5 +1,5 @@
-/* A store as JSON: an object for each record, one a line, in the order in which records came to be.
- * */
+/* A store as JSON: an object for each record, one a line, in the order in which records came to
+ * be. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,8 +18,7 @@ struct dump {
         bool           failed;
 };
 
-/* ---- members of an object; what has no memory shows when the line is written --------------------
- * */
+/* ---- members of an object; what has no memory shows when the line is written ----------------- */
 
 static void put_number(json_t *object, const char *name, uint64_t value)
 {
@@ -297,7 +296,7 @@ static bool print_bytes(struct dump *dump, const char *kind, enum engine_table t
         json_t *object = json_object();
 
         put_text(object, "kind", kind);
-        put_text(object, "table", store_table_name(table));
+        put_text(object, "table", engine_table_name(table));
         put_key(object, table, key);
         put_base64(object, "bytes_base64", value);
         return print(dump, object);
@@ -319,11 +318,11 @@ static bool see_record(void *context, struct str bytes, struct str value, bool d
         object = json_object();
         put_text(object, "kind", record_kind_name(record.kind));
         put_number(object, "key", key);
-        session = census_session(&dump->census, census_owner(&record));
+        session = census_session(&dump->census, record_session(&record));
         if (session != NULL)
                 put_str(object, "client_id", session->client_id);
-        else if (census_owner(&record) != 0)
-                put_number(object, "session_missing", census_owner(&record));
+        else if (record_session(&record) != 0)
+                put_number(object, "session_missing", record_session(&record));
         put_record(dump, object, &record);
         return print(dump, object);
 }

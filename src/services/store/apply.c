@@ -182,16 +182,14 @@ enum engine_result store_apply(struct store *store, const struct store_change *c
 enum engine_result store_set_aside(struct store *store, enum engine_table table, struct str key,
                                    struct str value, const char *why)
 {
-        char               name[1 + ENGINE_GUID_KEY] = { (char)table };
-        char               copy[ENGINE_GUID_KEY];
-        struct str         aside = str_from(name, 1 + key.len);
+        char               name[ENGINE_ASIDE_KEY];
+        struct str         aside = engine_aside_key(table, key, name);
         enum engine_result result;
 
-        if (key.len > sizeof copy)
+        if (key.len > ENGINE_GUID_KEY)
                 return ENGINE_FAILED;
-        memcpy(copy, key.ptr, key.len);         /* a view that the first change ends */
-        memcpy(name + 1, key.ptr, key.len);
-        LOG(ERROR, "store.damaged", F_TEXT("table", table == ENGINE_RECORDS ? "records" : "bodies"),
+        key = str_skip(aside, 1);               /* a copy: the first change ends the view */
+        LOG(ERROR, "store.damaged", F_TEXT("table", engine_table_name(table)),
             F_U64("key", table == ENGINE_RECORDS ? engine_record_key_of(key)
                                                  : engine_guid_of(key).time_us),
             F_TEXT("why", why), F_TEXT("hint", "it was set aside; linnet store dump shows it"));
@@ -199,7 +197,7 @@ enum engine_result store_set_aside(struct store *store, enum engine_table table,
         buffer_consume(&store->scratch, buffer_len(&store->scratch));
         if (!buffer_append(&store->scratch, value))
                 return ENGINE_FAILED;
-        result = store->engine->ops->remove(store->engine, table, str_from(copy, key.len));
+        result = store->engine->ops->remove(store->engine, table, key);
         if (result == ENGINE_OK)
                 result = store->engine->ops->put(store->engine, ENGINE_ASIDE, aside,
                                                  buffer_str(&store->scratch));

@@ -18,6 +18,16 @@ static uint64_t get_u64(const char *from)
         return value;
 }
 
+const char *engine_table_name(enum engine_table table)
+{
+        static const char *const names[ENGINE_TABLES] = {
+                [ENGINE_RECORDS] = "records", [ENGINE_BODIES] = "bodies",
+                [ENGINE_REFS] = "refs",       [ENGINE_ASIDE] = "aside",
+        };
+
+        return (unsigned)table < ENGINE_TABLES ? names[table] : "unknown";
+}
+
 void engine_record_key(uint64_t key, char to[static ENGINE_RECORD_KEY])
 {
         put_u64(key, to);
@@ -39,4 +49,14 @@ struct guid engine_guid_of(struct str key)
         if (key.len != ENGINE_GUID_KEY)
                 return (struct guid){ 0 };
         return (struct guid){ get_u64(key.ptr), get_u64(key.ptr + 8) };
+}
+
+struct str engine_aside_key(enum engine_table table, struct str key,
+                            char to[static ENGINE_ASIDE_KEY])
+{
+        size_t len = key.len < ENGINE_GUID_KEY ? key.len : ENGINE_GUID_KEY;
+
+        to[0] = (char)table;
+        memcpy(to + 1, key.ptr, len);
+        return str_from(to, 1 + len);
 }

@@ -81,13 +81,19 @@ bool engine_lmdb_check(const char *path, char why[static 256]);
  * not a store, no room. */
 struct engine *engine_lmdb_open(const char *path, bool read_only, char why[static 256]);
 
+const char *engine_table_name(enum engine_table table);         /* "records"; "unknown" */
+
 /* Keys as tables want them. */
-enum { ENGINE_RECORD_KEY = 8, ENGINE_GUID_KEY = 16 };
+enum { ENGINE_RECORD_KEY = 8, ENGINE_GUID_KEY = 16, ENGINE_ASIDE_KEY = 1 + ENGINE_GUID_KEY };
 
 void        engine_record_key(uint64_t key, char to[static ENGINE_RECORD_KEY]);
 uint64_t    engine_record_key_of(struct str key);
 void        engine_guid_key(struct guid guid, char to[static ENGINE_GUID_KEY]);
 struct guid engine_guid_of(struct str key);
+
+/* What is set aside: its table and its key, cut at ENGINE_GUID_KEY bytes (one may be damaged). */
+struct str engine_aside_key(enum engine_table table, struct str key,
+                            char to[static ENGINE_ASIDE_KEY]);
 
 /* ---- the twin in memory ----------------------------------------------------------------------
  * Its contents (`vault`) outlive the engine, as a disk outlives a process: close the engine in

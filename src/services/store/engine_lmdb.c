@@ -1,7 +1,6 @@
 /* The engine on LMDB (Symas, OpenLDAP public licence): one environment, one thread, a file that is
  * only ever written at a commit and with fsync. Not MDB_WRITEMAP: a full disk would end the process
- * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in.
- * Length: the check of a start opens as the engine does. */
+ * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,11 +24,6 @@ enum { PATH_SIZE = 1100, FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TA
 #define OPEN_FLAGS (MDB_NOLOCK | MDB_NORDAHEAD)
 #define META       "meta"
 #define FORMAT_KEY "linnet store format"
-
-static const char *const table_names[ENGINE_TABLES] = {
-        [ENGINE_RECORDS] = "records", [ENGINE_BODIES] = "bodies",
-        [ENGINE_REFS] = "refs",       [ENGINE_ASIDE] = "aside",
-};
 
 struct lmdb_engine {
         struct engine engine;
@@ -89,7 +83,7 @@ static int open_tables(struct lmdb_engine *e, unsigned flags)
         if (rc != 0)
                 return rc;
         for (unsigned t = 0; t < ENGINE_TABLES && rc == 0; t++)
-                rc = mdb_dbi_open(txn, table_names[t], flags & MDB_RDONLY ? 0 : MDB_CREATE,
+                rc = mdb_dbi_open(txn, engine_table_name(t), flags & MDB_RDONLY ? 0 : MDB_CREATE,
                                   &e->dbis[t]);
         if (rc != 0) {
                 mdb_txn_abort(txn);

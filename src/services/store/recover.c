@@ -162,25 +162,6 @@ ON_SHARD static enum outcome take_message(struct shard *shard, uint64_t key,
         return good ? TAKEN : NO_MEMORY;
 }
 
-static uint64_t session_named(const struct record *record)
-{
-        switch (record->kind) {
-        case RECORD_SUBSCRIPTION:
-                return record->subscription.session;
-        case RECORD_DELIVERY:
-                return record->delivery.session;
-        case RECORD_AWAITING:
-                return record->awaiting.session;
-        case RECORD_MARKS:
-        case RECORD_SESSION:
-        case RECORD_RETAINED:
-        case RECORD_PENDING:
-        case RECORD_KINDS:
-                break;
-        }
-        return 0;
-}
-
 /* Its session has ended, and it was to be removed with a later batch; unless the session's record
  * is among the damaged ones: then it is kept aside with it. */
 static enum outcome orphan(const struct recovery *r)
@@ -195,7 +176,7 @@ static enum outcome orphan(const struct recovery *r)
 static enum outcome take_at_home(struct recovery *r, uint64_t key, const struct record *record)
 {
         struct broker  *broker  = r->store->broker;
-        struct session *session = session_of(r, session_named(record));
+        struct session *session = session_of(r, record_session(record));
         struct message *message = NULL;
         struct shard   *shard   = NULL;
         enum outcome    outcome = TAKEN;
@@ -203,7 +184,7 @@ static enum outcome take_at_home(struct recovery *r, uint64_t key, const struct 
 
         if (record->kind == RECORD_SESSION) {
                 shard = broker->shards[broker_home(broker, record->session.client_id)];
-        } else if (session_named(record) != 0) {
+        } else if (record_session(record) != 0) {
                 if (session == NULL)
                         return orphan(r);
                 shard = session->shard;
