@@ -295,6 +295,7 @@ static bool drain(struct sim *sim)
                         if (!client_read(sim, client, &moved))
                                 return false;
                         moved += client->ack_count;
+                        moved += client->end == NULL;   /* hung up on: back in the next round */
                         if (client->end != NULL && !client_flush(sim, client, ACKS_MAX))
                                 return false;
                 }
