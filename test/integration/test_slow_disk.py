@@ -88,3 +88,30 @@ def test_an_error_is_no_acknowledgement(daemons, tmp_path, library):
     taker = wire.Client(broker.port, "taker")
     assert [taker.take(wire.PUBLISH).payload for _ in range(2)] == [b"before", b"meanwhile"]
     assert broker.stop() == 0
+
+
+def test_no_address_space_for_more(daemons, tmp_path, library):
+    """The store outgrows its map where a larger one cannot be had: refused, until it can."""
+    no_map = tmp_path / "no_map"
+    broker = daemons(tmp_path, mqtt__mqueue__max_length="0", mqtt__mqueue__max_bytes="0")
+    broker.start(environment={"LD_PRELOAD": str(library), "SLOW_DISK_NO_MAP": str(no_map)})
+    taker = wire.Client(broker.port, "taker")
+    taker.subscribe("q", 1)
+    taker.close()
+    no_map.touch()
+    giver, number, acked = wire.Client(broker.port, "giver", version=5), 0, 0
+    while broker.count("store.failing") == 0:
+        if acked == number:
+            number += 1
+            assert number < 200
+            giver.publish("q", b"x" * 900_000, 1, number)
+        acked += len(giver.ping())
+    assert wire.is_refused(broker.port, "q", 1)
+    assert acked == number - 1
+    no_map.unlink()
+    assert giver.take(wire.PUBACK, number).reason == 0
+    assert broker.wait_for("store.recovered")
+    broker.kill()
+    broker.start()
+    assert broker.field("store.open", "queued") == number
+    assert broker.stop() == 0

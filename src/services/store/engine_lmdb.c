@@ -1,6 +1,7 @@
 /* The engine on LMDB (Symas, OpenLDAP public licence): one environment, one thread, a file that is
  * only ever written at a commit and with fsync. Not MDB_WRITEMAP: a full disk would end the process
- * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in. */
+ * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in.
+ * Length: the check of a start opens as the engine does. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include "services/store/engine.h"
 
 enum { PATH_SIZE = 1100, FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TABLES + 1 };
+enum { ROOM_MIN = 65536 };              /* a disk with less is full */
 
 #define OPEN_FLAGS (MDB_NOLOCK | MDB_NORDAHEAD)
 #define META       "meta"
@@ -52,9 +55,18 @@ static struct str str_of_val(MDB_val val)
         return str_from(val.mv_data, val.mv_size);
 }
 
+static bool disk_is_full(const struct lmdb_engine *e)
+{
+        struct statvfs disk;
+
+        return statvfs(e->path, &disk) == 0 && disk.f_bavail * disk.f_frsize < ROOM_MIN;
+}
+
 /* LMDB's result as ours; what is worth words leaves them in `why`. */
 static enum engine_result result_of(struct engine *engine, int rc, const char *doing)
 {
+        if (rc == EIO && disk_is_full(lmdb_of(engine)))
+                rc = ENOSPC;            /* LMDB's word for a write that was cut short */
         switch (rc) {
         case MDB_SUCCESS:
                 return ENGINE_OK;
@@ -324,11 +336,16 @@ static enum engine_result lmdb_grow(struct engine *engine)
 {
         struct lmdb_engine *e = lmdb_of(engine);
         MDB_envinfo         info;
-        int                 rc = mdb_env_info(e->env, &info);
+        int                 rc;
 
         assert(e->txn == NULL);
+        if (e->env == NULL)
+                return ENGINE_OK;       /* the next begin says more */
+        rc = mdb_env_info(e->env, &info);
         if (rc == 0)
                 rc = mdb_env_set_mapsize(e->env, info.me_mapsize * 2);
+        if (rc != 0)
+                close_env(e);           /* its old map is gone: to use it would be a crash */
         return result_of(engine, rc, "grow");
 }
 
