@@ -27,9 +27,11 @@ void journal_init(struct journal *journal, struct shard *shard)
         list_init(&journal->waiting);
         list_init(&journal->spilling);
         list_init(&journal->loading);
+        list_init(&journal->unread);
         slab_init(&journal->entries, "entry", sizeof(struct entry), 0);
         journal->next_key    = RECORD_KEY_FIRST;
         journal->linger.fire = on_linger;
+        journal->reload.fire = journal_reload;
         journal->closed      = shard->broker->store == NULL;
 }
 
@@ -39,6 +41,7 @@ void journal_close(struct shard *shard)
 
         journal->closed = true;
         loop_timer_cancel(&shard->loop, &journal->linger);
+        loop_timer_cancel(&shard->loop, &journal->reload);
         journal->removed_count = 0;
 }
 
@@ -205,22 +208,30 @@ static bool put_removed(struct journal *journal, struct parcel **batch)
         return journal->removed_count == 0;
 }
 
+/* The packet id and the mark are one change: after a crash a message whose id came back without the
+ * mark would be lost, and one with the mark alone would come twice. */
 ON_SHARD static bool put_awaiting(struct journal *journal, struct parcel **batch,
-                                  struct receipt *receipt)
+                                  const struct receipt *receipt)
 {
-        const struct session *session = receipt->session;
-        struct record         record  = { .kind = RECORD_AWAITING };
-        uint64_t              key     = new_key(journal->shard);
+        struct session      *session = receipt->session;
+        struct record        record  = { .kind = RECORD_AWAITING };
+        struct store_change *c       = NULL;
 
-        if (session == NULL || session->kept.key == 0)
-                return true;            /* it has ended, or the id is free again */
-        record.awaiting.session   = session->kept.key;
-        record.awaiting.packet_id = receipt->packet_id;
-        buffer_consume(&journal->scratch, buffer_len(&journal->scratch));
-        if (!record_encode(&journal->scratch, &record) ||
-            change(batch, STORE_PUT, key, buffer_str(&journal->scratch)) == NULL)
+        if (session == NULL || session->kept.key == 0) {
+                c = change(batch, STORE_MARK, 0, (struct str){ 0 });    /* the id is free again */
+        } else {
+                record.awaiting.session   = session->kept.key;
+                record.awaiting.packet_id = receipt->packet_id;
+                buffer_consume(&journal->scratch, buffer_len(&journal->scratch));
+                if (record_encode(&journal->scratch, &record))
+                        c = change(batch, STORE_PUT, new_key(journal->shard),
+                                   buffer_str(&journal->scratch));
+        }
+        if (c == NULL)
                 return false;
-        awaiting_rel_set_key(&receipt->session->awaiting_rel, receipt->packet_id, key);
+        c->guid = receipt->guid;
+        if (c->verb == STORE_PUT)
+                awaiting_rel_set_key(&session->awaiting_rel, receipt->packet_id, c->key);
         return true;
 }
 
@@ -228,8 +239,6 @@ ON_SHARD static bool put_awaiting(struct journal *journal, struct parcel **batch
  * batch or an earlier one. */
 ON_SHARD static void put_exact(struct journal *journal, struct parcel **batch)
 {
-        struct guid newest = { 0 };
-
         list_each(link, after, &journal->exact) {
                 struct receipt *receipt = list_entry(link, struct receipt, in_journal);
 
@@ -239,17 +248,9 @@ ON_SHARD static void put_exact(struct journal *journal, struct parcel **batch)
                             receipt->owed_here ||
                     !put_awaiting(journal, batch, receipt))
                         break;
-                newest = receipt->guid;
                 list_remove(link);
                 list_push_back(&journal->exact_flying, link);
         }
-        if (newest.time_us == 0)
-                return;
-
-        struct store_change *c = change(batch, STORE_MARK, 0, (struct str){ 0 });
-
-        if (c != NULL)          /* without it a crash has them sent again, as before */
-                c->guid = newest;
 }
 
 void journal_pass_barriers(struct journal *journal, uint64_t number)

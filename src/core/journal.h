@@ -44,9 +44,11 @@ struct journal {
         struct list    waiting;         /* other receipts that something is owed to */
         struct list    spilling;        /* sessions whose queue waits to leave memory */
         struct list    loading;         /* sessions that wait for what they have spilled */
+        struct list    unread;          /* those that could not be given it: asked again later */
         struct slab    entries;
         struct buffer  scratch;         /* a record is encoded here */
         struct timer   linger;
+        struct timer   reload;          /* for the unread */
         bool           cut;             /* the last batch did not take all there was */
         bool           failing;         /* the store cannot write just now */
         bool           closed;          /* teardown: nothing is recorded any more */

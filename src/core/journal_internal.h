@@ -1,4 +1,4 @@
-/* The journal as its files see it: journal, journal_safe, entry. */
+/* The journal as its files see it: journal, journal_safe, journal_load, entry. */
 #ifndef LINNET_CORE_JOURNAL_INTERNAL_H
 #define LINNET_CORE_JOURNAL_INTERNAL_H
 
@@ -11,6 +11,8 @@ void journal_keep(struct shard *shard, struct kept *kept, enum kept_kind kind) O
 bool journal_has_changes(const struct journal *journal);
 void journal_post(struct journal *journal) ON_SHARD;    /* a batch, unless one is on its way */
 void journal_post_lingered(struct journal *journal) ON_SHARD;   /* when its oldest has, strict */
+
+void journal_reload(struct loop *loop, struct timer *timer);     /* asks for the unread again */
 
 /* Who waits for the batch of that number, or an earlier one, need not any more. */
 void journal_pass_barriers(struct journal *journal, uint64_t number) ON_SHARD;

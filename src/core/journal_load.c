@@ -1,8 +1,11 @@
 /* Deliveries that come back from the store. */
 #include "core/journal.h"
 
+#include "core/journal_internal.h"
 #include "core/record.h"
 #include "core/session.h"
+
+enum { RELOAD_MS = 500 };
 
 struct loaded_item {
         uint64_t        key;
@@ -39,11 +42,29 @@ static struct session *find_loading(struct journal *journal, uint64_t serial)
         return NULL;
 }
 
+void journal_reload(struct loop *loop, struct timer *timer)
+{
+        struct journal *journal = list_entry(timer, struct journal, reload);
+
+        on_shard(loop);
+        while (!list_empty(&journal->unread))
+                session_loads_end(list_entry(journal->unread.next, struct session, in_loading));
+}
+
+/* The store cannot be read, or there is no memory: who asked again at once would ask for ever. */
+ON_SHARD static void reload_later(struct journal *journal, struct session *session)
+{
+        list_remove(&session->in_loading);
+        list_push_back(&journal->unread, &session->in_loading);
+        loop_timer(&journal->shard->loop, &journal->reload, RELOAD_MS);
+}
+
 static void loaded_deliver(struct loop *loop, struct mail *mail)
 {
         struct loaded_mail *loaded  = (struct loaded_mail *)(void *)mail;
         struct session     *session = NULL;
         size_t              at      = 0;
+        bool                unread  = loaded->count == 0;
 
         on_shard(loop);
         session = find_loading(&shard_of(loop)->journal, loaded->session);
@@ -55,11 +76,13 @@ static void loaded_deliver(struct loop *loop, struct mail *mail)
                 if (!record_decode(str_from(item + 1, item->value_len), &record))
                         record.kind = RECORD_KINDS;
                 if (session != NULL)
-                        session_load(session, item->key, &record, item->message);
+                        unread |= !session_load(session, item->key, &record, item->message);
                 else
                         message_put(item->message);
         }
-        if (session != NULL)
+        if (session != NULL && unread)
+                reload_later(&shard_of(loop)->journal, session);
+        else if (session != NULL)
                 session_loads_end(session);
 }
 

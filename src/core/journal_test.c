@@ -1,5 +1,6 @@
 #include "core/journal.h"
 
+#include "base/log.h"
 #include "harness/world.h"
 #include "unit.h"
 
@@ -92,5 +93,63 @@ TEST(what_is_acknowledged_before_it_lingered_is_not_written)
         world_free(world);
 }
 
+static void count_line(void *context, enum log_level level, struct str line)
+{
+        (void)level;
+        (void)line;
+        ++*(unsigned *)context;
+}
+
+static struct world *start_on(struct vault *vault)
+{
+        struct settings settings;
+
+        settings_init(&settings);
+        settings.sys_interval_ms = 0;
+        return world_new(&(struct world_plan){ .shards = 1, .settings = &settings,
+                                               .vault = vault, .durability = DURABILITY_STRICT });
+}
+
+/* After a restart what is queued is in the store only. */
+TEST(what_cannot_be_read_is_asked_for_again_in_its_time)
+{
+        static const char subscriber[] = "\x10\x0d\0\4MQTT\4\0\0\0\0\1s\x82\6\0\1\0\1t\1\xe0\0";
+        static const char again[]      = "\x10\x0d\0\4MQTT\4\0\0\0\0\1s";
+        static const char publisher[]  = "\x10\x0d\0\4MQTT\4\2\0\0\0\1p\x32\6\0\1t\0\1a";
+        struct vault     *vault        = vault_new();
+        struct world     *world        = start_on(vault);
+        unsigned          lines        = 0;
+        struct transport *end;
+
+        EXPECT(world != NULL);
+        end = world_connect(world, 0);
+        say(end, subscriber, sizeof subscriber - 1);
+        EXPECT(world_run(world));
+        end->ops->free(end);
+        end = world_connect(world, 0);
+        say(end, publisher, sizeof publisher - 1);
+        EXPECT(world_run(world) && world_advance(world, WORLD_STEP_MS));
+        end->ops->free(end);
+        world_crash(world);
+
+        world = start_on(vault);
+        EXPECT(world != NULL);
+        vault_shut(vault, true);
+        log_set_sink(count_line, &lines);
+        end = world_connect(world, 0);
+        say(end, again, sizeof again - 1);
+        EXPECT(world_run(world), "it is not asked for in every turn");
+        EXPECT(lines > 0 && lines < 10, "%u lines", lines);
+        log_set_sink(NULL, NULL);
+        vault_shut(vault, false);
+        EXPECT_EQ(stat_read(&world->broker.shards[0]->stats.queued), 1);
+        EXPECT(world_advance(world, 1000));
+        EXPECT_EQ(stat_read(&world->broker.shards[0]->stats.queued), 0);
+        end->ops->free(end);
+        world_free(world);
+        vault_free(vault);
+}
+
 SUITE(journal, CASE(relaxed_is_safe_after_its_interval),
-      CASE(what_is_acknowledged_before_it_lingered_is_not_written))
+      CASE(what_is_acknowledged_before_it_lingered_is_not_written),
+      CASE(what_cannot_be_read_is_asked_for_again_in_its_time))

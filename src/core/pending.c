@@ -110,16 +110,19 @@ bool pending_at(struct shard *shard, struct message *message, uint64_t due_us)
 bool pending_restore(struct shard *shard, struct message *message, uint64_t key, uint64_t due_us,
                      struct str name)
 {
-        struct entry *entry = entry_adopt(shard, message, KEPT_PENDING, key);
+        char         *copy  = name.len > 0 ? mem_dup(name) : NULL;
+        struct entry *entry = name.len == 0 || copy != NULL
+                                      ? entry_adopt(shard, message, KEPT_PENDING, key)
+                                      : NULL;
 
         if (entry == NULL) {
+                mem_free(copy);
                 message_put(message);
                 return false;
         }
         message_get(message);
         entry->due_us = due_us;
-        if (name.len > 0)
-                entry->name = str_from(mem_dup(name), name.len);
+        entry->name   = str_from(copy, name.len);
         return wait_for(shard, message, due_us, entry);
 }
 

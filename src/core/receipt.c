@@ -180,6 +180,8 @@ void receipt_finish(struct receipt *receipt)
 {
         assert(!receipt->finished);
         receipt->finished = true;
+        if (receipt->session != NULL && atomic_load_explicit(&receipt->lost, memory_order_relaxed))
+                session_pubrel(receipt->session, receipt->packet_id);   /* refused: it is free */
         if (list_linked(&receipt->in_session))
                 list_remove(&receipt->in_session);
         if (list_linked(&receipt->in_journal))

@@ -177,6 +177,26 @@ TEST(an_exact_one_waits_for_its_packet_id)
         bench_deinit(&b);
 }
 
+/* Its PUBREC says so: the client may take the id for another message, or send this one again. */
+TEST(the_packet_id_of_a_lost_one_is_free)
+{
+        struct bench    b;
+        struct session *session;
+        bool            present;
+
+        bench_init(&b);
+        session = session_open(b.shards[0], STR("p"), (struct str){ 0 }, false, &present);
+        session_keep(session, DURABILITY_STRICT);
+        EXPECT(awaiting_rel_add(&session->awaiting_rel, 7, 0));
+        open_receipt(&b, session, 7);
+        receipt_lose(b.message);
+        EXPECT_EQ(receipt_close(b.receipt, on_done, &b.done), RECEIPT_WAITS);
+        turn(&b);
+        EXPECT_EQ(b.done, 1);
+        EXPECT(!awaiting_rel_has(&session->awaiting_rel, 7));
+        bench_deinit(&b);
+}
+
 TEST(without_memory_there_is_none)
 {
         struct bench b;
@@ -195,4 +215,4 @@ TEST(without_memory_there_is_none)
 SUITE(receipt, CASE(what_owes_nothing_is_done_at_once), CASE(what_could_not_be_kept_is_lost),
       CASE(it_is_done_with_the_last_debt), CASE(who_has_gone_is_not_told),
       CASE(another_shard_owes_too), CASE(an_exact_one_waits_for_its_packet_id),
-      CASE(without_memory_there_is_none))
+      CASE(the_packet_id_of_a_lost_one_is_free), CASE(without_memory_there_is_none))

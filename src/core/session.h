@@ -132,8 +132,9 @@ void session_keep(struct session *session, enum durability durability) ON_SHARD;
 void session_go_on(struct session *session, uint16_t packet_id) ON_SHARD;
 
 /* The store's: a message of the queue that is in memory again; NULL: it is not to be had. Takes the
- * reference. session_loads_end() says that those were all that were asked for. */
-void session_load(struct session *session, uint64_t key, const struct record *record,
+ * reference; false: it stays where it is, without memory. session_loads_end() says that those were
+ * all that were asked for. */
+bool session_load(struct session *session, uint64_t key, const struct record *record,
                   struct message *message) ON_SHARD;
 void session_loads_end(struct session *session) ON_SHARD;
 

@@ -182,31 +182,34 @@ bool session_restore_sent(struct session *session, const struct record_delivery 
         return false;
 }
 
-ON_SHARD static void take_back(struct session *session, uint64_t key, const struct record *record,
+ON_SHARD static bool take_back(struct session *session, uint64_t key, const struct record *record,
                                struct message *message)
 {
         struct delivery delivery;
 
-        if (!remake(session, key, &record->delivery, message, &delivery) ||
-            mqueue_loaded(&session->mqueue, key, &delivery))
-                return;
-        entry_leave(TAKE(delivery.entry));      /* no memory: it stays where it is */
+        if (!remake(session, key, &record->delivery, message, &delivery))
+                return false;
+        if (mqueue_loaded(&session->mqueue, key, &delivery))
+                return true;
+        entry_leave(TAKE(delivery.entry));
         delivery_release(&delivery);
+        return false;
 }
 
-void session_load(struct session *session, uint64_t key, const struct record *record,
+bool session_load(struct session *session, uint64_t key, const struct record *record,
                   struct message *message)
 {
         if (!mqueue_wants(&session->mqueue, key)) {     /* dropped meanwhile */
                 message_put(message);
         } else if (message != NULL && record->kind == RECORD_DELIVERY) {
-                take_back(session, key, record, message);
+                return take_back(session, key, record, message);
         } else {
                 message_put(message);
                 mqueue_lost(&session->mqueue, key);
                 stat_change(&session->shard->stats.queued, -1);
                 metric_add(&session->shard->metrics.messages_dropped_damaged, 1);
         }
+        return true;
 }
 
 void session_loads_end(struct session *session)

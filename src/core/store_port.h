@@ -28,7 +28,7 @@ struct store_change {
         uint32_t        value_len;
         uint64_t        key;
         struct message *message;        /* a reference: what the record refers to, or NULL */
-        struct guid     guid;           /* STORE_MARK */
+        struct guid     guid;           /* STORE_MARK; of a STORE_PUT: a mark with it, or zero */
         char            value[];
 };
 

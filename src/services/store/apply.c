@@ -168,6 +168,8 @@ enum engine_result store_apply(struct store *store, const struct store_change *c
         engine_record_key(change->key, bytes);
         switch (change->verb) {
         case STORE_PUT:
+                if (change->guid.time_us != 0)
+                        apply_mark(&store->next_marks, change->guid);
                 return apply_put(store, change, key);
         case STORE_REMOVE:
                 return apply_remove(store, key);

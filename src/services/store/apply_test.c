@@ -202,7 +202,9 @@ TEST(a_mark_follows_its_source)
 
         bench_init(&b);
         EACH(guids, guid) {
-                struct store_change change = { .verb = STORE_MARK, .guid = *guid };
+                struct store_change change = { .verb = guid == guids ? STORE_PUT : STORE_MARK,
+                                               .key  = 1024,
+                                               .guid = *guid };
 
                 EXPECT_EQ(store_apply(b.store, &change), ENGINE_OK);
         }

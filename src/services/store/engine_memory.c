@@ -30,6 +30,7 @@ struct vault {
         struct table tables[ENGINE_TABLES];
         uint64_t     commits_left;
         uint64_t     changes_left;      /* until one fails; UINT64_MAX: none does */
+        bool         shut;
 };
 
 struct memory_engine {
@@ -160,6 +161,10 @@ static enum engine_result memory_begin(struct engine *engine)
         struct memory_engine *m = memory_of(engine);
 
         assert(!m->open);
+        if (m->vault->shut) {
+                snprintf(engine->why, sizeof engine->why, "it is shut");
+                return ENGINE_FAILED;
+        }
         m->open = true;
         return ENGINE_OK;
 }
@@ -406,6 +411,11 @@ void vault_fill_after(struct vault *vault, uint64_t commits)
 void vault_fail_after(struct vault *vault, uint64_t changes)
 {
         vault->changes_left = changes;
+}
+
+void vault_shut(struct vault *vault, bool shut)
+{
+        vault->shut = shut;
 }
 
 bool vault_damage(struct vault *vault, enum engine_table table, struct str key, size_t at)

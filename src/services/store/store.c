@@ -200,8 +200,10 @@ ON_SHARD static void change_state(struct store *store, bool failing)
         else
                 LOG(INFO, "store.recovered");
         for (unsigned i = 0; i < store->broker->shard_count; i++)
-                if (!journal_tell_failing(store->broker->shards[i], failing))
+                if (!journal_tell_failing(store->broker->shards[i], failing)) {
                         store->failing = !failing;      /* said again at the next retry */
+                        loop_timer(&store->loop, &store->retry, RETRY_MS);
+                }
 }
 
 static uint64_t now_us(const struct store *store)
