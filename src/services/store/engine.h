@@ -71,9 +71,10 @@ struct engine {
         char                     why[256];      /* words for the last FULL or FAILED */
 };
 
-/* Walks all of the store in folder `path`/store in a process of its own, since a page that is not
- * what it should be can end the one that looks. Before any thread is made. False, and `why` is one
- * sentence: its structure is damaged. True: it holds, or there is none yet. */
+/* Looks at every page of the store in folder `path`/store, without LMDB, which believes what it
+ * reads and may crash on a damaged one. False, and `why` is one sentence: its structure is damaged.
+ * True: it holds, there is none yet, or opening it says better what is wrong. Values are not
+ * verified. */
 bool engine_lmdb_check(const char *path, char why[static 256]);
 
 /* Opens (or makes) the store in folder `path`/store. NULL, and `why` is one sentence that says what

@@ -1,25 +1,23 @@
 /* The engine on LMDB (Symas, OpenLDAP public licence): one environment, one thread, a file that is
  * only ever written at a commit and with fsync. Not MDB_WRITEMAP: a full disk would end the process
- * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in.
- * Length: the check of a start opens as the engine does. */
+ * by SIGBUS instead of an error. LMDB's own lock file is not used: it lets several processes in. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <lmdb.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "services/store/checksum.h"
 #include "services/store/engine.h"
+#include "services/store/lmdb_pages.h"
 
 enum { PATH_SIZE = 1100, FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TABLES + 1 };
 enum { ROOM_MIN = 65536 };              /* a disk with less is full */
@@ -528,87 +526,27 @@ struct engine *engine_lmdb_open(const char *path, bool read_only, char why[stati
 
 /* ---- the check ------------------------------------------------------------------------------- */
 
-/* Every key can be reached, is as long as it should be (0: as it likes), and they ascend: else what
- * stands behind one that does not would never be found. 0, or an LMDB error. */
-static int walk_table(MDB_txn *txn, MDB_dbi dbi, size_t key_len)
-{
-        struct str  before = { 0 };
-        MDB_cursor *cursor;
-        MDB_val     key, value;
-        int         rc = mdb_cursor_open(txn, dbi, &cursor);
-
-        while (rc == 0) {
-                rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-                if (rc != 0)
-                        break;
-                if ((key_len != 0 && key.mv_size != key_len) ||
-                    (before.ptr != NULL && str_compare(before, str_of_val(key)) >= 0))
-                        rc = MDB_CORRUPTED;
-                before = str_of_val(key);
-        }
-        return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-/* In the child: 0 when all that a start reads can be reached. Bodies are not looked at: they are
- * read as queues drain. */
-static int walk_all(const char *path)
-{
-        struct lmdb_engine e = { .lock = -1, .read_only = true };
-        char               why[256];
-        int                rc;
-
-        snprintf(e.path, sizeof e.path, "%s/store", path);
-        rc = open_env(&e, why);
-        if (rc == -1 || rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH || rc == EACCES)
-                return 0;               /* opening it in earnest says so better */
-        if (rc == MDB_NOTFOUND)
-                return 0;               /* it was not made to its end: no tables, no contents */
-        if (rc != 0 || mdb_txn_begin(e.env, NULL, MDB_RDONLY, &e.txn) != 0)
-                return 1;
-        rc = walk_table(e.txn, e.dbis[ENGINE_RECORDS], ENGINE_RECORD_KEY);
-        if (rc == 0)
-                rc = walk_table(e.txn, e.dbis[ENGINE_REFS], ENGINE_GUID_KEY);
-        if (rc == 0)
-                rc = walk_table(e.txn, e.dbis[ENGINE_ASIDE], 0);
-        return rc == 0 ? 0 : 1;
-}
-
-/* What may die in it dies quietly: no handler of the parent's, no core, no words of LMDB's. */
-static void die_quietly(void)
-{
-        static const int    signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
-        const struct rlimit none      = { 0, 0 };
-        int                 nowhere   = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-        for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
-                signal(signals[i], SIG_DFL);
-        setrlimit(RLIMIT_CORE, &none);
-        if (nowhere >= 0)
-                dup2(nowhere, STDERR_FILENO);
-}
-
+/* Under the lock: of a store that is being written, pages of two states would be read. */
 bool engine_lmdb_check(const char *path, char why[static 256])
 {
-        char        name[PATH_SIZE];
-        struct stat stat_of;
-        pid_t       child;
-        int         status = 0;
+        struct lmdb_engine e = { .lock = -1, .read_only = true };
+        struct lmdb_damage damage;
+        char               name[PATH_SIZE + 16];
+        int                file;
+        bool               holds;
 
-        if (snprintf(name, sizeof name, "%s/store/data.mdb", path) >= (int)sizeof name ||
-            stat(name, &stat_of) != 0 || stat_of.st_size == 0)
-                return true;
-        child = fork();
-        if (child < 0)
-                return true;            /* no process to spare: the start finds out by itself */
-        if (child == 0) {
-                die_quietly();
-                _exit(walk_all(path));
-        }
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-                continue;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return true;
-        snprintf(why, 256, "%.100s/store is damaged in its structure: linnet store compact keeps "
-                           "what is left; or move it away to start afresh", path);
-        return false;
+        if (!prepare_folder(&e, path, why) || !take_lock(&e, why))
+                return true;            /* opening it in earnest says so */
+        snprintf(name, sizeof name, "%s/data.mdb", e.path);
+        file  = open(name, O_RDONLY | O_CLOEXEC);
+        holds = file < 0 || lmdb_pages_hold(file, &damage) || damage.foreign;
+        if (file >= 0)
+                close(file);
+        if (e.lock >= 0)
+                close(e.lock);
+        if (!holds)
+                snprintf(why, 256, "%.70s is damaged in its structure (page %" PRIu64 ": %s): "
+                                   "linnet store compact keeps what is left; or move it away to "
+                                   "start afresh", e.path, damage.page, damage.what);
+        return holds;
 }
