@@ -22,6 +22,7 @@ static const unsigned client_next[CLIENT_STATES] = {
 
 static void ready(struct watch *told, unsigned events);
 static void fired(struct loop *loop, struct timer *timer);
+static void expired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
 static void read_turn(struct client *c) ON_SHARD;
@@ -54,6 +55,7 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         c->turn_end.run     = turn_ended;
         c->proceed.run      = proceed;
         c->timer.fire       = fired;
+        c->expiry.fire      = expired;
         c->peer.ops         = &client_peer_ops;
         c->request.shard    = c->shard;
         c->request.answered = protocol_answered;
@@ -80,7 +82,9 @@ void client_free(struct client *c)
         assert(c->magic == CLIENT_MAGIC && c->peer.session == NULL);
         access_cancel(&c->request);
         replies_drop(c);
+        access_forget(&c->request);
         loop_timer_cancel(&c->shard->loop, &c->timer);
+        loop_timer_cancel(&c->shard->loop, &c->expiry);
         chore_cancel(&c->turn_end);
         chore_cancel(&c->proceed);
         if (c->transport != NULL) {
@@ -441,6 +445,37 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_fail(c, REASON_KEEP_ALIVE_TIMEOUT, NULL);
         else if (left_ms != UINT64_MAX)
                 loop_timer(loop, timer, left_ms);
+}
+
+/* Not for longer than EXPIRY_LOOK_MS: the wall clock may step. 0: the time has come. */
+ON_SHARD static uint64_t expiry_wait_ms(const struct client *c)
+{
+        uint64_t now_us  = c->shard->loop.now.wall_us;
+        uint64_t left_ms = now_us < c->until_us ? (c->until_us - now_us + 999) / 1000 : 0;
+
+        return left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS;
+}
+
+void client_allowed(struct client *c)
+{
+        c->superuser = c->request.superuser;
+        c->until_us  = c->request.until_us;
+        if (c->until_us == 0)
+                loop_timer_cancel(&c->shard->loop, &c->expiry);
+        else
+                loop_timer(&c->shard->loop, &c->expiry, expiry_wait_ms(c));
+}
+
+/* What it had been allowed until now, its credentials allow no longer. */
+static void expired(struct loop *loop, struct timer *timer)
+{
+        struct client *c = list_entry(timer, struct client, expiry);
+
+        on_shard(loop);
+        if (expiry_wait_ms(c) > 0)
+                loop_timer(loop, timer, expiry_wait_ms(c));
+        else
+                client_fail(c, REASON_NOT_AUTHORIZED, "its credentials have expired");
 }
 
 static void turn_ended(struct loop *loop, struct chore *chore)

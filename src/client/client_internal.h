@@ -27,6 +27,7 @@ enum {
         CLIENT_LINGER_MS  = 1000,       /* for a DISCONNECT to arrive before the reset */
         SCRATCH_BYTES     = 262144,     /* any packet but PUBLISH that a server sends */
         REFUSALS_LOGGED   = 10,         /* a second and shard */
+        EXPIRY_LOOK_MS    = 60000,      /* between two looks at the wall clock */
         HELD_BACK_MS      = 5,          /* between two looks whether the pressure is gone */
 };
 
@@ -65,6 +66,7 @@ struct client {
         struct chore            turn_end;       /* writes, or ends the client */
         struct chore            proceed;        /* goes on with what is unread */
         struct timer            timer;          /* for CONNECT, keep alive or the end, by state */
+        struct timer            expiry;         /* set while it is allowed until a certain time */
         uint64_t                accepted_ms;
 
         /* the packet in hand */
@@ -88,6 +90,7 @@ struct client {
         bool                    problem_info;   /* it wants reason strings */
         bool                    superuser;
         bool                    reauthenticating;
+        uint64_t                until_us;       /* wall time at which its rights end; 0: never */
         unsigned                auth_at;        /* the provider that the AUTH exchange is with */
         bool                    assigned;       /* the server made up its identifier */
         bool                    will_asked;     /* the end is to publish the will */
@@ -149,6 +152,9 @@ void client_leave_session(struct client *c) ON_SHARD;   /* never from within a s
 void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
 void client_pause(struct client *c) ON_SHARD;
 void client_go_on(struct client *c) ON_SHARD;           /* the answer came */
+
+/* What the access chain said of a client that it let in: may it all, and until when. */
+void client_allowed(struct client *c) ON_SHARD;
 
 /* True: a shard does not keep up with its mail, and the client is not read until it does. */
 bool client_hold_back(struct client *c) ON_SHARD;

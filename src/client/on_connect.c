@@ -197,7 +197,7 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
                 client_fail(c, c->request.reason, c->request.why);
         } else if (protocol_decode_held(c, &packet)) {
-                c->superuser = c->request.superuser;
+                client_allowed(c);
                 welcome(c, &packet.connect);
         }
         c->request.password = (struct str){ 0 };        /* its bytes go now */

@@ -109,7 +109,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
         }
         c->reauthenticating = false;
         if (verdict == ACCESS_ALLOW) {
-                c->superuser = c->request.superuser;
+                client_allowed(c);
                 send_auth(c, REASON_SUCCESS);
         } else {                        /* [MQTT5-4.12.1-2] */
                 client_fail(c, c->request.reason, c->request.why);

@@ -123,6 +123,10 @@ enum access_verdict access_check(struct access_request *request)
         assert(!request->waiting);
         request->at      = 0;
         request->late    = NULL;
+        if (request->kind == ACCESS_CONNECT) {
+                request->superuser = false;
+                request->until_us  = 0;
+        }
         request->reason  = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
                                                            : REASON_NOT_AUTHORIZED;
         return ask(request);
@@ -160,4 +164,38 @@ void access_cancel(struct access_request *request)
         loop_timer_cancel(&request->shard->loop, &request->timer);
         if (link->provider->cancel != NULL)
                 link->provider->cancel(link->context, request);
+}
+
+void access_keep(struct access_request *request, struct access_note *note)
+{
+        struct access_note **place = &request->notes;
+
+        while (*place != NULL && (*place)->owner != note->owner)
+                place = &(*place)->next;
+
+        struct access_note *old = *place;
+
+        note->next = old != NULL ? old->next : NULL;
+        *place     = note;
+        if (old != NULL)
+                old->free(old);
+}
+
+struct access_note *access_note(const struct access_request *request, const void *owner)
+{
+        struct access_note *note = request->notes;
+
+        while (note != NULL && note->owner != owner)
+                note = note->next;
+        return note;
+}
+
+void access_forget(struct access_request *request)
+{
+        while (request->notes != NULL) {
+                struct access_note *note = request->notes;
+
+                request->notes = note->next;
+                note->free(note);
+        }
 }

@@ -38,7 +38,18 @@ struct access_provider {
         void (*cancel)(void *context, struct access_request *request);
 };
 
-/* One question. Embedded by the asker; its strings live until the answer. */
+/* What a provider knows of a client from one question to the next: permissions that came with its
+ * credentials, a cache. Embedded by the provider; belongs to the client, on whose shard it lives,
+ * and goes with it or when another of the same owner takes its place. What several clients share
+ * is counted, and referred to by each one's note. */
+struct access_note {
+        struct access_note *next;
+        const void         *owner;      /* who looks for it: the provider's context, say */
+        void (*free)(struct access_note *note);
+};
+
+/* One question. Embedded by the asker, who keeps one for all questions of a client; its strings
+ * live until the answer. */
 struct access_request {
         struct shard          *shard;
         enum access_kind       kind;
@@ -56,6 +67,8 @@ struct access_request {
         const char            *why;                     /* words for the log; static storage */
         struct str             data_out;                /* the provider's, until its next call */
         bool                   superuser;
+        uint64_t               until_us;                /* CONNECT: wall time at which what was
+                                                         * allowed ends; 0: with the client */
         const char            *late;                    /* who has not answered in time; or NULL */
 
         void (*answered)(struct access_request *request, enum access_verdict verdict);
@@ -63,6 +76,7 @@ struct access_request {
         bool                   waiting;
         struct timer           timer;                   /* set while it waits */
         void                  *provider_data;           /* the provider's while it owes an answer */
+        struct access_note    *notes;                   /* of the client; owned */
 };
 
 struct access *access_new(void);
@@ -84,5 +98,16 @@ enum access_verdict access_continue(struct access_request *request) ON_SHARD;
 void access_answer(struct access_request *request, enum access_verdict verdict) ON_SHARD;
 
 void access_cancel(struct access_request *request) ON_SHARD;    /* nothing when nothing waits */
+
+/* The provider's, in check() or before access_answer(): takes the note, and frees the one that its
+ * owner had left before. Of a CONNECT (which may be the re-authentication of a client that is
+ * connected) only with a verdict that allows. */
+void access_keep(struct access_request *request, struct access_note *note) ON_SHARD;
+
+/* NULL when this owner has left none. */
+struct access_note *access_note(const struct access_request *request, const void *owner) ON_SHARD;
+
+/* The asker's, with the client: all notes. */
+void access_forget(struct access_request *request) ON_SHARD;
 
 #endif

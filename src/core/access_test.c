@@ -188,7 +188,61 @@ TEST(an_answer_in_time_ends_the_limit)
         end();
 }
 
+struct remark {
+        struct access_note note;
+        unsigned           freed;
+};
+
+static void remark_free(struct access_note *note)
+{
+        list_entry(note, struct remark, note)->freed++;
+}
+
+TEST(a_note_is_its_owners_until_another_takes_its_place)
+{
+        static const char     ann, ben, eve;
+        struct remark         of_ann  = { .note = { .owner = &ann, .free = remark_free } };
+        struct remark         of_ben  = { .note = { .owner = &ben, .free = remark_free } };
+        struct remark         another = { .note = { .owner = &ann, .free = remark_free } };
+        struct access_request request = question(ACCESS_CONNECT);
+
+        access_keep(&request, &of_ann.note);
+        access_keep(&request, &of_ben.note);
+        EXPECT(access_note(&request, &ann) == &of_ann.note);
+        access_keep(&request, &another.note);
+        EXPECT(access_note(&request, &ann) == &another.note);
+        EXPECT(access_note(&request, &ben) == &of_ben.note);
+        EXPECT(access_note(&request, &eve) == NULL);
+        EXPECT_EQ(of_ann.freed, 1);
+        access_forget(&request);
+        access_forget(&request);
+        EXPECT(access_note(&request, &ben) == NULL);
+        EXPECT_EQ(of_ann.freed, 1);
+        EXPECT_EQ(of_ben.freed, 1);
+        EXPECT_EQ(another.freed, 1);
+}
+
+/* What an earlier CONNECT was granted says nothing of the next; a topic is no CONNECT. */
+TEST(a_connect_begins_without_rights)
+{
+        struct voice          first   = { .verdict = ACCESS_ALLOW };
+        struct voice          second  = { .verdict = ACCESS_ALLOW };
+        struct access_request request = question(ACCESS_PUBLISH);
+
+        begin(&first, &second);
+        request.superuser = true;
+        request.until_us  = 7;
+        access_check(&request);
+        EXPECT(request.superuser && request.until_us == 7);
+        request.kind = ACCESS_CONNECT;
+        access_check(&request);
+        EXPECT(!request.superuser && request.until_us == 0);
+        end();
+}
+
 SUITE(access, CASE(the_first_that_does_not_ignore_decides),
       CASE(an_answer_goes_on_along_the_chain), CASE(who_owes_an_answer_is_told_of_the_end),
       CASE(a_question_has_one_limit_for_all_it_waits_for),
-      CASE(an_answer_in_time_ends_the_limit))
+      CASE(an_answer_in_time_ends_the_limit),
+      CASE(a_note_is_its_owners_until_another_takes_its_place),
+      CASE(a_connect_begins_without_rights))

@@ -71,8 +71,14 @@ static enum access_verdict check_user(void *context, struct access_request *requ
 {
         static const struct {
                 const char *name, *password;
-        } users[] = { { "alice", "secret" }, { "bob", "builder" } };
+                uint64_t    lasts_us;           /* 0: it may stay */
+        } users[] = {
+                { "alice", "secret", 0 },
+                { "bob", "builder", 0 },
+                { "carol", "briefly", AUTHENTICATOR_LASTS_MS * 1000ull },
+        };
         enum access_verdict verdict = ACCESS_DENY;
+        uint64_t            now_us  = request->shard->loop.now.wall_us;
 
         if (request->kind != ACCESS_CONNECT)
                 return ACCESS_IGNORE;
@@ -80,8 +86,11 @@ static enum access_verdict check_user(void *context, struct access_request *requ
                 request->reason = REASON_NOT_AUTHORIZED;
         for (unsigned i = 0; i < sizeof users / sizeof users[0]; i++) {
                 if (request->has_username && str_eq(request->username, str_of(users[i].name)) &&
-                    request->has_password && str_eq(request->password, str_of(users[i].password)))
+                    request->has_password && str_eq(request->password, str_of(users[i].password))) {
                         verdict = ACCESS_ALLOW;
+                        if (users[i].lasts_us > 0)
+                                request->until_us = now_us + users[i].lasts_us;
+                }
         }
         return perhaps_late(context, request, verdict);
 }
@@ -114,6 +123,10 @@ static enum access_verdict check_exchange(void *context, struct access_request *
                 verdict           = ACCESS_CONTINUE;
         } else if (str_eq(request->data, STR("42"))) {
                 request->data_out = STR("welcome");
+                verdict           = ACCESS_ALLOW;
+        } else if (str_eq(request->data, STR("briefly"))) {
+                request->until_us = request->shard->loop.now.wall_us +
+                                    AUTHENTICATOR_LASTS_MS * 1000ull;
                 verdict           = ACCESS_ALLOW;
         }
         return perhaps_late(context, request, verdict);
