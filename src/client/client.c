@@ -67,6 +67,8 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
                 return NULL;
         }
         c->transport = transport;
+        if (transport->pending)         /* it came from another shard */
+                loop_at_next_turn(&c->shard->loop, &c->proceed);
         list_push_back(&manager->clients, &c->in_manager);
         manager->count++;
 
@@ -221,7 +223,7 @@ static size_t rest_room(const struct client *c)
         return kept < REST_BYTES_MAX ? REST_BYTES_MAX - kept : 0;
 }
 
-/* Wants what its state needs. */
+/* Wants what its state needs. What its transport has pending is read in the next turn. */
 ON_SHARD static void watch(struct client *c)
 {
         unsigned wants = c->blocked ? POLL_WRITE : 0u;
@@ -229,11 +231,13 @@ ON_SHARD static void watch(struct client *c)
         if (c->state == CLIENT_CLOSED || c->transport == NULL || c->gone != NULL)
                 return;
         if ((!is_choked(c) && !client_unheard(c)) || c->state == CLIENT_CLOSING)
-                wants |= POLL_READ;
+                wants |= POLL_READ | c->transport->wants;
         else if ((c->paused || is_choked(c)) && rest_room(c) > 0)
                 wants |= POLL_CLOSED;   /* who is but held back learns of it by reading, soon */
         if (wants != c->watch.wants)
                 poll_change(&c->watch, wants);
+        if ((wants & POLL_READ) && c->transport->pending)
+                loop_at_next_turn(&c->shard->loop, &c->proceed);
 }
 
 void client_pause(struct client *c)
@@ -311,24 +315,27 @@ static void ready(struct watch *told, unsigned events)
                 c->blocked = false;
                 client_dirty(c);
         }
+        if (events & c->watch.wants & c->transport->wants)
+                events |= POLL_READ;    /* what a layer waits for makes its read go on */
         if (!(events & (POLL_READ | POLL_CLOSED)) || c->state == CLIENT_CLOSED)
                 return;
         if (c->state == CLIENT_CLOSING)
                 read_away(c);
         else if (!(c->watch.wants & POLL_READ))
                 peer_closed(c, (events & POLL_READ) != 0);
-        else if (client_hold_back(c))
-                watch(c);
         else
                 read_turn(c);
 }
 
-/* A stacked transport may hold bytes that no descriptor tells of: it is read until it has none. */
 static void read_turn(struct client *c)
 {
         struct transport *t     = c->transport;
         size_t            taken = 0;
 
+        if (client_hold_back(c)) {
+                watch(c);
+                return;
+        }
         do {
                 ssize_t got = t->ops->read(t, c->manager->read_buffer, TURN_READ_BYTES - taken);
 
@@ -342,7 +349,9 @@ static void read_turn(struct client *c)
                 c->keepalive.last_ms = client_now_ms(c);
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));
-        } while (t->below != NULL && taken < TURN_READ_BYTES && client_reads(c));
+        } while (t->pending && taken < TURN_READ_BYTES && client_reads(c));
+        if (t->below != NULL)
+                watch(c);
 }
 
 /* The peer has closed its side while it was not read. That end has its place in the stream, behind
@@ -411,8 +420,10 @@ static void read_away(struct client *c)
         struct transport *t   = c->transport;
         ssize_t           got = t->ops->read(t, c->manager->read_buffer, TURN_READ_BYTES);
 
-        if (got > 0 || got == -EAGAIN)
+        if (got > 0 || got == -EAGAIN) {
+                watch(c);
                 return;
+        }
         client_enter(c, CLIENT_CLOSED);
         client_dirty(c);
 }
@@ -550,6 +561,17 @@ static void say_end(struct client *c)
         client_hook(c, HOOK_CLIENT_DISCONNECTED, (struct str){ 0 }, c->reason);
 }
 
+/* Unless it is not read just now: then watch() sees to it that this is called again. */
+ON_SHARD static void read_pending(struct client *c)
+{
+        if (c->gone != NULL || !(c->watch.wants & POLL_READ))
+                return;
+        if (c->state == CLIENT_CLOSING)
+                read_away(c);
+        else if (client_reads(c))
+                read_turn(c);
+}
+
 static void proceed(struct loop *loop, struct chore *chore)
 {
         struct client *c = list_entry(chore, struct client, proceed);
@@ -560,5 +582,7 @@ static void proceed(struct loop *loop, struct chore *chore)
         c->pumping = false;
         if (client_reads(c))
                 protocol_proceed(c);
+        if (c->transport != NULL && c->transport->pending)
+                read_pending(c);
         end_if_gone(c);
 }

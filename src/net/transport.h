@@ -4,6 +4,7 @@
 #ifndef LINNET_NET_TRANSPORT_H
 #define LINNET_NET_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -17,7 +18,7 @@ struct transport_ops {
         const char *name;
 
         /* Bytes read or written; read: 0 when the peer is done. -EAGAIN: to be called again when
-         * the watch says so; any other -errno is for good. */
+         * the watch says so, or `pending` does; any other -errno is for good. */
         ssize_t (*read)(struct transport *t, void *to, size_t size);
         ssize_t (*write)(struct transport *t, const struct iovec *from, int count);
 
@@ -34,6 +35,11 @@ struct transport {
         const struct transport_ops *ops;
         struct transport           *below;      /* owned; NULL for the lowest */
         struct address              peer;
+
+        /* What read() leaves behind; both stay 0 where nothing is stacked. A layer passes on what
+         * the one below says. */
+        unsigned wants;         /* POLL_WRITE: it waits for room, too, to be called again */
+        bool     pending;       /* it has more to give, or to do, of which no descriptor tells */
 };
 
 /* Takes a connected, non-blocking socket. NULL without memory: the socket is closed then. */
