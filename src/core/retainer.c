@@ -313,6 +313,7 @@ static void node_clear(struct retainer *retainer, struct node *node)
         retainer->count--;
         retainer->bytes -= message_size(message);
         list_remove(&node->stored);
+        entry_pay_later(node->entry);           /* what it replaced is in the store still */
         entry_free(TAKE(node->entry));
         message_put(message);
 }
