@@ -30,6 +30,8 @@ struct connection *check_connecting(struct sim *sim, struct sim_client *client)
                 .heard_ms   = NEVER,
                 .end_ms     = NEVER,
                 .gone_ms    = NEVER,
+                .restarts   = sim->restarts,
+                .refusable  = sim->faulty,
         };
         if (client->link != NULL) {
                 client->link->next  = link;
@@ -43,52 +45,19 @@ struct connection *check_connecting(struct sim *sim, struct sim_client *client)
  * end of its time. */
 enum presence { ABSENT, PRESENT, MAYBE };
 
-static enum presence presence(const struct connection *link)
+static enum presence presence(const struct sim_client *client, const struct connection *link)
 {
         const struct connection *before = link->before;
 
-        if (before != NULL && before->crashed)
-                return link->clean ? ABSENT : MAYBE;    /* check_connected() may know more */
-        if (before == NULL || link->clean || before->expiry_s == 0 || before->expired)
+        if (before == NULL || link->clean)
+                return ABSENT;
+        if (before->undone)
+                return client->record.safe && !before->finite ? PRESENT : MAYBE;
+        if (before->expiry_s == 0 || before->expired)
                 return ABSENT;
         if (link->connack_ms < sim_after(before->end_ms, before->expiry_s))
                 return PRESENT;
         return MAYBE;
-}
-
-/* Connections before this one whose CONNACK was never read may have begun a session of their own:
- * that one is present now, and the client cannot know that it is not the one before. */
-bool check_unsure(const struct sim_client *client)
-{
-        const struct connection *link = client->link->before;
-
-        if (link != NULL && link->crashed && link->expiry_s == 0)
-                return true;            /* an older one, whose end was not written yet */
-        for (; link != NULL && link->connack_ms == NEVER; link = link->before) {
-                const struct connection *before = link->before;
-
-                if (before != NULL && (link->clean || before->crashed || link->crashed ||
-                                       before->expiry_s != FOREVER_S))
-                        return true;
-        }
-        return false;
-}
-
-/* Some SUBACK has promised that the session outlives a crash, and no connection since has told the
- * broker another interval, of which it may not know. */
-static bool subscribed(const struct sim_client *client)
-{
-        const struct connection *before = client->link->before;
-
-        if (!before->crashed || before->connack_ms == NEVER || client->link->clean)
-                return false;
-        for (const struct connection *link = before; link != NULL; link = link->before)
-                if (link->expiry_s != FOREVER_S)
-                        return false;
-        for (unsigned f = 0; f < FILTERS; f++)
-                if (client->record.filters[f].active)
-                        return true;
-        return false;
 }
 
 bool check_connected(struct sim *sim, struct sim_client *client)
@@ -96,9 +65,7 @@ bool check_connected(struct sim *sim, struct sim_client *client)
         enum presence expected;
 
         client->link->connack_ms = client->at_ms;
-        expected                 = presence(client->link);
-        if (expected == MAYBE && subscribed(client))
-                expected = PRESENT;
+        expected                 = presence(client, client->link);
         return expected == MAYBE || client->present == (expected == PRESENT) ||
                sim_fail(sim, "%s: session present is %d", client->name, client->present);
 }
@@ -110,8 +77,7 @@ bool check_hung_up(struct sim *sim, struct sim_client *client)
 
         if (link == NULL || link->ending != ENDING_NONE)
                 return true;
-        if (sim_now(sim) < silent_until(link->written_ms, link) &&
-            !(sim->was_full && client->version != MQTT_5))      /* refused by the close */
+        if (sim_now(sim) < silent_until(link->written_ms, link) && !sim->faulty)
                 return sim_fail(sim, "%s: the broker closed", client->name);
         link->ending  = ENDING_CLOSED;
         link->end_ms  = sim_now(sim);
@@ -141,13 +107,14 @@ static struct window will_window(const struct connection *link)
         uint32_t                 wait_s = link->will_delay_s;
         bool                     clean  = link->ending == ENDING_CLEAN;
 
-        if (link->has_will && link->crashed) {  /* perhaps: the end may be what it does not know */
-                due.from = link->connect_ms;
-                return due;
-        }
         if (!link->has_will || link->ending == ENDING_NONE)
                 return never;
-        if (clean && !link->raced) /* raced: a takeover may have come before its DISCONNECT */
+        if (link->unsure)
+                return (struct window){ link->end_ms, NEVER };
+        if (link->ending == ENDING_CRASH && link->expiry_s == 0) /* it went with its session */
+                return never;
+        /* A takeover may have come before its DISCONNECT, or the end for what could not be kept. */
+        if (clean && !link->raced && !link->refusable)
                 return never;
         if (link->expiry_s < wait_s)
                 wait_s = link->expiry_s;
@@ -187,7 +154,7 @@ bool check_will(struct sim *sim, const struct publish_packet *in)
                 return sim_fail(sim, "a will changed: %s on %.*s", text, STR_ARGS(in->topic));
         if (!wire_arrive(sim, owner)) /* has it been closed? */
                 return false;
-        if (link->wills++ > 0 && !link->crashed)
+        if (link->wills++ > 0 && link->restarts == sim->restarts)
                 return sim_fail(sim, "%s: a will published twice", owner->name);
         from = will_window(link).from;
         if (from == NEVER)
@@ -210,6 +177,7 @@ static bool settle_link(struct sim *sim, struct connection *link)
         }
         if (link->gone_ms == NEVER)
                 link->gone_ms = now;
+        link->settled = true;
         if (link->next == NULL && now >= sim_after(link->gone_ms, link->expiry_s))
                 link->expired = true;
         if (link->will_due || now < will_window(link).by)
@@ -220,8 +188,71 @@ static bool settle_link(struct sim *sim, struct connection *link)
                sim_fail(sim, "c%u: no will", link->client);
 }
 
+/* The client got an acknowledgement that had to wait until all before it was stored. */
+void check_safe(struct sim *sim, struct sim_client *client)
+{
+        if (!sim_strict(sim) || client->link->expiry_s == 0)
+                return;
+        client->link->safe  = true;
+        client->record.safe = true;
+}
+
+/* A connection that was not stored for certain may not have been: then the one before counts. */
+static void undo_link(struct connection *last)
+{
+        struct connection *link = last;
+
+        for (; link != NULL; link = link->safe ? NULL : link->before) {
+                last->finite |= link->expiry_s != FOREVER_S;
+                link->unsure = true;
+                link->undone = true;
+        }
+}
+
+/* The broker dies now. */
+void check_crashed_life(struct sim *sim)
+{
+        bool strict = sim_strict(sim);
+
+        for (unsigned i = 0; i < sim->connection_count; i++) {
+                struct connection *link  = &sim->connections[i];
+                bool               known = strict && link->expiry_s > 0;
+
+                if (!link->settled)     /* the next broker may not know it yet */
+                        link->gone_ms = NEVER;
+
+                if (sim->mix.durability == DURABILITY_MEMORY) {
+                        link->ending   = ENDING_CRASH;
+                        link->expiry_s = 0;
+                } else if (link->ending != ENDING_NONE && !link->will_due &&
+                           (!known || (link->ending == ENDING_CLEAN && link->gone_ms == NEVER))) {
+                        link->unsure = true;
+                }
+        }
+        for (unsigned i = 0; i < sim->mix.clients + 2; i++) {
+                struct sim_client *client = &sim->clients[i];
+                struct connection *link   = client->link;
+
+                check_ending(sim, client, ENDING_CRASH);
+                if (sim->mix.durability == DURABILITY_MEMORY)
+                        client->link = NULL;
+                else if (link != NULL && (!strict || !link->safe))
+                        undo_link(link);
+                if (!strict || (link != NULL && link->clean && link->connack_ms == NEVER))
+                        client->record.safe = false;
+        }
+}
+
 bool check_settled_life(struct sim *sim)
 {
+        for (unsigned i = 0; i < sim->mix.clients + 2; i++) {
+                struct sim_client *client = &sim->clients[i];
+
+                if (client->link == NULL || client->link->restarts != sim->restarts)
+                        continue;       /* a crash has said what is left of it */
+                client->record.safe = true;
+                client->link->safe  = true;
+        }
         for (unsigned i = 0; i < sim->connection_count; i++)
                 if (!settle_link(sim, &sim->connections[i]))
                         return false;

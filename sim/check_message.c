@@ -43,7 +43,7 @@ void check_published(struct sim *sim, unsigned message)
         if (sent->qos == 0 || sent->clears || sent->expiry_s != FOREVER_S)
                 return;
         for (unsigned c = 0; c < sim->mix.clients; c++) {
-                struct known *record = &sim->clients[c].record;
+                struct knowledge *record = &sim->clients[c].record;
 
                 for (unsigned f = 0; f < FILTERS; f++) {
                         if (record->filters[f].active && record->filters[f].qos > 0 &&
@@ -64,24 +64,26 @@ void check_forget(struct sim *sim, struct sim_client *client, unsigned filter)
 }
 
 /* A QoS 1 message sent again is published again: who subscribed in between may see it behind. So is
- * one of QoS 2 that a crash took back, which only those below QoS 2 may have been sent; and what a
- * full disk refused comes after what came when there was room again. What a full queue gave up may
- * be there again after a crash. */
-static bool check_order(struct sim *sim, struct sim_client *client, unsigned message, uint8_t qos)
+ * one of QoS 2 that a crash took back, which only those below QoS 2 may have been sent; and what
+ * expired while it waited for its record is in flight again after a crash. */
+static bool check_order(struct sim *sim, struct sim_client *client, unsigned message,
+                        const struct publish_packet *in)
 {
-        const struct message_sent *sent = &sim->messages[message];
-        unsigned *last   = &client->record.last[sent->publisher][sent->topic][sent->qos][qos];
-        bool      again  = sent->resent && (sent->qos == 1 || sim->was_full ||
-                                          (qos < 2 && sim->restarts > 0));
-        bool      back   = sim->restarts > 0 && sim->settings.mqueue_max_length > 0;
-        bool      exempt = is_shared(sent->topic) || again || back;
+        const struct message_sent *sent = &sim->messages[message], *before = sent;
+        unsigned *last    = &client->record.last[sent->publisher][sent->topic][sent->qos][in->qos];
+        bool      crashed = sent->restarts != sim->restarts;
+        bool      again   = sent->resent && (sent->qos == 1 || (in->qos < 2 && crashed));
+        bool      expired = in->dup && crashed && sent->expiry_s != FOREVER_S;
+        bool      exempt  = is_shared(sent->topic) || again || sent->wavering || expired;
 
-        if (sent->seq < *last && !exempt)
+        if (*last != 0)
+                before = &sim->messages[*last - 1];
+        if (sent->seq < before->seq && !exempt)
                 return sim_fail(sim, "%s got c%u's %u behind %u on %s, qos %u as %u", client->name,
-                                sent->publisher, sent->seq, *last, sim_topics[sent->topic],
-                                sent->qos, qos);
-        if (sent->seq > *last)
-                *last = sent->seq;
+                                sent->publisher, sent->seq, before->seq, sim_topics[sent->topic],
+                                sent->qos, in->qos);
+        if (sent->seq >= before->seq)
+                *last = message + 1;
         return true;
 }
 
@@ -89,13 +91,13 @@ static bool check_once(struct sim *sim, struct sim_client *client, unsigned mess
 {
         struct message_sent *sent = &sim->messages[message];
 
-        if (client->record.got_qos2[message])
+        if (is_shared(sent->topic) && sent->restarts != sim->restarts)
+                return true; /* what is handed over is, twice if a crash undoes who did it */
+        if (client->record.exact[message])
                 return sim_fail(sim, "%s got c%u's %u on %s twice at QoS 2", client->name,
                                 sent->publisher, sent->seq, sim_topics[sent->topic]);
-        client->record.got_qos2[message] = true;
+        client->record.exact[message] = true;
         if (!is_shared(sent->topic))
-                return true;
-        if (sim->restarts > 0 && sent->resent)  /* to one whose session died with a broker */
                 return true;
         if (sent->shared_to != 0 && sent->shared_to != client->record.serial)
                 return sim_fail(sim, "%s got c%u's %u on %s, as another member did", client->name,
@@ -169,7 +171,7 @@ static bool check_id(struct sim *sim, struct sim_client *client, const struct pu
         if (in->qos == 0)
                 return true;
         *again = *held == token;
-        if (*held != 0 && !*again)
+        if (*held != 0 && !*again && !client->record.vague)
                 return sim_fail(sim, "%s: packet id %u used again while in flight", client->name,
                                 in->packet_id);
         if (*again && !in->dup)
@@ -178,8 +180,33 @@ static bool check_id(struct sim *sim, struct sim_client *client, const struct pu
         if (!check_opened(sim, client, in->packet_id))
                 return false;
         *held = (uint16_t)token;
-        client->record.held_qos2[in->packet_id] = in->qos == 2;
+        client->record.held_qos[in->packet_id] = in->qos;
         return true;
+}
+
+/* Does any subscription stand by which it may have come? */
+static bool check_subscribed(struct sim *sim, struct sim_client *client, unsigned message)
+{
+        const struct message_sent *sent = &sim->messages[message];
+
+        for (unsigned f = 0; f < FILTERS; f++) {
+                bool shared = f == FILTERS - 1 && is_shared(sent->topic);
+
+                if ((shared || matches(f, sent->topic)) &&
+                    client->record.filters[f].none_from > message)
+                        return true;
+        }
+        return client->role != ROLE_ACTOR ||
+               sim_fail(sim, "%s got c%u's %u on %s without a subscription", client->name,
+                        sent->publisher, sent->seq, sim_topics[sent->topic]);
+}
+
+static bool check_live(struct sim *sim, struct sim_client *client, unsigned message,
+                       const struct publish_packet *in)
+{
+        return check_subscribed(sim, client, message) &&
+               (in->qos < 2 || check_once(sim, client, message)) &&
+               (client->record.got[message] > 0 || check_order(sim, client, message, in));
 }
 
 /* A message of an actor, live or retained. */
@@ -192,9 +219,7 @@ static bool check_message(struct sim *sim, struct sim_client *client,
                 return false;
         if (in->retain) /* it may have come live, too, and may not have */
                 return sent->retain || sim_fail(sim, "%s: retained by nobody", client->name);
-        if (in->qos == 2 && !check_once(sim, client, message))
-                return false;
-        if (client->record.got[message] == 0 && !check_order(sim, client, message, in->qos))
+        if (!client->record.vague && !check_live(sim, client, message, in))
                 return false;
         if (client->record.got[message] < UINT8_MAX)
                 client->record.got[message]++;
@@ -235,6 +260,35 @@ void check_settled_messages(struct sim *sim)
         }
 }
 
+/* What a broker that dies leaves of it. A packet id of QoS 1 means nothing any more; one of QoS 2
+ * does until PUBREL. */
+void check_crashed_messages(struct sim *sim)
+{
+        for (unsigned m = 0; m < sim->message_count; m++) {
+                struct message_sent *sent = &sim->messages[m];
+
+                if (sim->mix.durability == DURABILITY_MEMORY)
+                        sent->lost = true;
+                if (sent->qos > 0 || sent->closed)
+                        continue;
+                sent->closed        = true;
+                sent->closed_settle = sim->settles;
+                sent->latest_ms     = sim_now(sim);
+        }
+        for (unsigned c = 0; c < sim->mix.clients + 2; c++) {
+                struct knowledge *record = &sim->clients[c].record;
+
+                for (unsigned id = 0; id < IDS; id++)
+                        if (record->held_qos[id] < 2)
+                                record->held[id] = 0;
+        }
+}
+
+static bool is_relaxed(const struct sim *sim)
+{
+        return sim->mix.durability == DURABILITY_RELAXED && sim->restarts > 0;
+}
+
 /* Nobody is owed anything, and nobody waits for an acknowledgement. */
 bool check_messages(struct sim *sim)
 {
@@ -249,6 +303,8 @@ bool check_messages(struct sim *sim)
 
                         if (!sent->done || !client->record.must[m] || client->record.got[m] > 0)
                                 continue;
+                        if (sent->qos == 2 && is_relaxed(sim))
+                                continue; /* taken for one whose PUBREL was lost */
                         sim->missing++;
                         if (sim->settings.mqueue_max_length == 0)
                                 return sim_fail(sim, "%s never got c%u's %u on %s, qos %u",

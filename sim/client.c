@@ -1,5 +1,6 @@
 /* What a client does: each function writes one packet, or hangs up. */
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,13 +22,30 @@ void client_cut(struct sim *sim, struct sim_client *client)
         client->ack_count  = 0;
         client->open_count = 0;
         client->pings      = 0;
-        for (unsigned f = 0; f < FILTERS; f++)
+        for (unsigned f = 0; f < FILTERS; f++) {
                 client->record.filters[f].asked_id = 0;
+                client->record.filters[f].gone_id  = 0;
+        }
 }
 
-static uint16_t next_id(struct sim_client *client)
+static bool uses_id(const struct sim_client *client, uint16_t id)
 {
-        client->last_id = (uint16_t)(client->last_id % 65535 + 1);
+        bool used = false;
+
+        for (unsigned i = 0; i < client->out_count; i++)
+                used |= client->out[i].id == id;
+        for (unsigned f = 0; f < FILTERS; f++)
+                used |= client->record.filters[f].asked_id == id ||
+                        client->record.filters[f].gone_id == id;
+        return used;
+}
+
+/* One that is free; in some seeds they come again soon. */
+static uint16_t next_id(const struct sim *sim, struct sim_client *client)
+{
+        do
+                client->last_id = (uint16_t)(client->last_id % sim->mix.ids + 1);
+        while (uses_id(client, client->last_id));
         return client->last_id;
 }
 
@@ -85,6 +103,8 @@ bool client_publish(struct sim *sim, struct sim_client *client, bool half)
                 .qos          = (uint8_t)random_below(&sim->random, 3),
                 .retain       = sim_chance(sim, sim->mix.retain_percent),
                 .start_settle = sim->settles,
+                .restarts     = sim->restarts,
+                .session      = client->record.serial,
                 .start_ms     = sim_now(sim),
                 .expiry_s     = FOREVER_S,
                 .latest_ms    = NEVER,
@@ -95,7 +115,7 @@ bool client_publish(struct sim *sim, struct sim_client *client, bool half)
                 sent->expiry_s = 1 + random_below(&sim->random, EXPIRY_S_MAX);
         check_published(sim, out.message);
         if (sent->qos > 0) {
-                out.id                           = next_id(client);
+                out.id                           = next_id(sim, client);
                 client->out[client->out_count++] = out;
         }
         return send_publish(sim, client, &out, false, half);
@@ -115,7 +135,7 @@ static bool send_subscribe(struct sim *sim, struct sim_client *client, const cha
 bool client_subscribe_to(struct sim *sim, struct sim_client *client, const char *filter,
                          uint8_t qos)
 {
-        return send_subscribe(sim, client, filter, next_id(client), qos);
+        return send_subscribe(sim, client, filter, next_id(sim, client), qos);
 }
 
 bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filter, bool away)
@@ -124,14 +144,20 @@ bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filte
         struct subscribed *state = &client->record.filters[filter];
         struct str         name  = str_of(sim_filters[filter]);
         uint8_t            qos   = (uint8_t)random_below(&sim->random, 3);
-        uint16_t           id    = next_id(client);
+        uint16_t           id    = 0;
 
+        if (sim->mix.ids < IDS - 1 && (state->asked_id != 0 || state->gone_id != 0))
+                return true;    /* else the first one's id is forgotten, and comes again */
+        id = next_id(sim, client);
         if (away || qos == 0)
                 check_forget(sim, client, filter);
         state->asked_id = away ? 0 : id;
         state->asked    = qos;
-        if (!away)
+        state->gone_id  = away ? id : 0;
+        if (!away) {
+                state->none_from = UINT_MAX;
                 return send_subscribe(sim, client, sim_filters[filter], id, qos);
+        }
 
         const struct unsubscribe_request request = { .packet_id = id,
                                                      .count     = 1,
@@ -139,6 +165,17 @@ bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filte
 
         return wire_write(sim, client, bytes,
                           encode_unsubscribe(bytes, sizeof bytes, client->version, &request));
+}
+
+/* Of the reader, whom nobody checks: nothing is retained on the topic any more. */
+bool client_clear(struct sim *sim, struct sim_client *client, unsigned topic)
+{
+        char                        bytes[PACKET_BYTES];
+        const struct publish_packet publish = { .retain = true,
+                                                .topic  = str_of(sim_topics[topic]) };
+
+        return wire_write(sim, client, bytes,
+                          encode_publish(bytes, sizeof bytes, client->version, &publish));
 }
 
 bool client_ping(struct sim *sim, struct sim_client *client)
@@ -171,9 +208,6 @@ bool client_disconnect(struct sim *sim, struct sim_client *client, enum reason r
                 if (client->end->ops->write(client->end, &whole, 1) != (ssize_t)size)
                         return sim_fail(sim, "%s: the broker takes nothing", client->name);
                 check_ending(sim, client, reason == REASON_SUCCESS ? ENDING_CLEAN : ENDING_CUT);
-
-                /* What was refused before it by closing ended the connection first. */
-                client->link->raced |= sim->was_full && client->version != MQTT_5;
         }
         client_cut(sim, client);
         return true;
@@ -193,8 +227,13 @@ bool client_flush(struct sim *sim, struct sim_client *client, unsigned count)
 
 bool client_resend(struct sim *sim, struct sim_client *client)
 {
+        const struct connection *before = client->link->before;
+
         for (unsigned i = 0; i < client->out_count; i++) {
                 const struct outgoing *out = &client->out[i];
+
+                if (before != NULL && before->refusable)
+                        sim->messages[out->message].wavering = true;
 
                 if (out->released ? !send_ack(sim, client, PACKET_PUBREL, out->id)
                                   : !send_publish(sim, client, out, true, false))
@@ -225,6 +264,10 @@ static void draw_terms(struct sim *sim, struct sim_client *client, struct connec
         if (sim_chance(sim, mix->keep_alive_percent))
                 link->keep_alive_s = (uint16_t)(1 + random_below(&sim->random, KEEP_ALIVE_S_MAX));
         link->has_will = sim_chance(sim, mix->will_percent);
+        /* QoS 0 may be dropped for who is slow, or with a broker that dies. */
+        link->will_qos = (uint8_t)(mix->durability != DURABILITY_MEMORY ||
+                                   sim->settings.output_high_bytes < PACKET_BYTES);
+        link->will_qos = (uint8_t)(link->will_qos + random_below(&sim->random, 3 - link->will_qos));
         if (v5 && link->has_will && sim_chance(sim, 60))
                 link->will_delay_s = 1 + random_below(&sim->random, WILL_DELAY_S_MAX);
 }
@@ -249,13 +292,11 @@ static size_t write_connect(struct sim *sim, struct sim_client *client,
                 connect.properties.receive_maximum = (uint16_t)link->receive_maximum;
         }
         if (link->has_will) {
-                bool slow = sim->settings.output_high_bytes < PACKET_BYTES; /* QoS 0 may go */
-
                 snprintf(topic, sizeof topic, "will/%s", client->name);
                 snprintf(payload, sizeof payload, "%u", (unsigned)(link - sim->connections));
                 connect.will = (struct will_fields){
                         .present = true,
-                        .qos     = (uint8_t)(slow + random_below(&sim->random, 3 - slow)),
+                        .qos     = link->will_qos,
                         .topic   = str_of(topic),
                         .payload = str_of(payload),
                 };

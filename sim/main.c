@@ -39,6 +39,8 @@ static void silent(void *context, enum log_level level, struct str line)
 
 static struct outcome play(uint64_t seed)
 {
+        static const char *const levels[] = { "memory", "relaxed", "strict" };
+
         struct outcome out = { .fine = true };
         struct sim    *sim = mem_zalloc(sizeof *sim);
 
@@ -55,9 +57,10 @@ static struct outcome play(uint64_t seed)
                 out.fine = sim_act(sim);
         out.fine  = out.fine && sim_finish(sim);
         out.trace = sim->trace.k0;
-        snprintf(out.why, sizeof out.why, "step %u of %u (%s), %u shards, %u clients: %s",
-                 sim->step, sim->steps, sim->act != NULL ? sim->act : "draw", sim->mix.shards,
-                 sim->mix.clients, sim->why);
+        snprintf(out.why, sizeof out.why,
+                 "step %u of %u (%s), %s, %u restarts, %u shards, %u clients: %s", sim->step,
+                 sim->steps, sim->act != NULL ? sim->act : "draw", levels[sim->mix.durability],
+                 sim->restarts, sim->mix.shards, sim->mix.clients, sim->why);
         sim_stop(sim);
         mem_free(sim);
         return out;

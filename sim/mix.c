@@ -1,5 +1,7 @@
 /* What a seed draws before it begins. Each has its own weather: what all seeds did alike, and what
  * none did much of, would hide what only the extremes show. */
+#include <stdio.h>
+
 #include "broker/config.h"
 #include "sim.h"
 
@@ -26,9 +28,6 @@ static void draw_settings(struct sim *sim)
         settings->max_awaiting_rel     = 0;
         settings->await_rel_timeout_ms = 0;
         settings->connect_timeout_ms   = 3600000; /* a starved shard is late */
-        settings->store_linger_ms      = 0;       /* no time passes while it comes to rest */
-        settings->store_interval_ms    = 1;
-        settings->mqueue_max_memory    = ONE_OF(sim, 1048576, 1048576, 1000, 300);
         settings->overlapping_copies   = false;
         settings->upgrade_qos          = false;
         settings->session_expiry_s     = sim->mix.v3_expiry_s;
@@ -37,6 +36,12 @@ static void draw_settings(struct sim *sim)
         settings->mqueue_store_qos0    = sim_chance(sim, 50);
         settings->output_high_bytes    = ONE_OF(sim, 1048576, 1048576, 256, 32);
         settings->shared_strategy      = (enum shared_strategy)random_below(&sim->random, 6);
+        settings->store_linger_ms      = random_below(&sim->random, 4);
+        settings->store_interval_ms    = ONE_OF(sim, 1, 20, 300);
+        settings->mqueue_max_memory    = ONE_OF(sim, 0, 0, 1, 300, 2000);
+        if (sim_chance(sim, 20))
+                snprintf(settings->mqueue_priorities, sizeof settings->mqueue_priorities,
+                         "b/x=7,a/y=3");
         if (sim_chance(sim, 15))
                 settings->mqueue_max_length =
                         DROP_LENGTH_MIN + random_below(&sim->random, DROP_LENGTH_MAX);
@@ -46,10 +51,11 @@ void mix_draw(struct sim *sim)
 {
         struct mix *mix = &sim->mix;
 
-        mix->shards     = 1 + random_below(&sim->random, 4);
         mix->durability = (enum durability)ONE_OF(sim, DURABILITY_STRICT, DURABILITY_STRICT,
                                                   DURABILITY_STRICT, DURABILITY_STRICT,
                                                   DURABILITY_RELAXED, DURABILITY_MEMORY);
+        mix->restarts   = mix->durability != DURABILITY_MEMORY ? 12 : 2;
+        mix->shards     = 1 + random_below(&sim->random, 4);
         mix->clients    = CLIENTS_MIN + random_below(&sim->random, CLIENTS_MAX - CLIENTS_MIN + 1);
         mix->v5_percent = ONE_OF(sim, 0, 50, 50, 100);
         mix->durable_percent    = ONE_OF(sim, 30, 70, 100);
@@ -62,6 +68,7 @@ void mix_draw(struct sim *sim)
         mix->tick_percent       = ONE_OF(sim, 0, 5, 20);
         mix->tick_ms            = ONE_OF(sim, 10, 50, 500);
         mix->half_percent       = ONE_OF(sim, 0, 10, 40);
+        mix->ids                = ONE_OF(sim, 65535, 40);
         mix->v3_expiry_s        = ONE_OF(sim, FOREVER_S, FOREVER_S, 10);
         mix->receive_maximum    = ONE_OF(sim, 0, 0, 1, 3, 20);
         for (unsigned act = 0; act < act_count(); act++)

@@ -40,13 +40,31 @@ static bool on_connack(struct sim *sim, struct sim_client *client, const struct 
                 return false;
         if (!in->session_present) {
                 check_new_session(sim, client);
-        } else if (check_unsure(client)) {
-                unsigned serial = client->record.serial;
-
+        } else if (client->link->before->undone &&
+                   (!client->record.safe || client->link->before->finite)) {
+                /* The one that a crash brought back, or the one before: nobody can say. */
                 check_new_session(sim, client);
-                client->record.serial = serial; /* or it is the same after all */
+                client->record.vague = true;
         }
         return true;
+}
+
+/* The exchange has ended, as it is not under a full disk. */
+static bool on_refused(struct sim *sim, struct sim_client *client, struct message_sent *sent)
+{
+        if (!client->link->refusable)
+                return sim_fail(sim, "%s: its message is refused", client->name);
+        if (!sent->closed)
+                sent->closed_settle = sim->settles;
+        sent->closed = true;
+        return true;
+}
+
+static void forget_out(struct sim_client *client, unsigned i)
+{
+        client->out_count--;
+        memmove(client->out + i, client->out + i + 1,
+                (client->out_count - i) * sizeof client->out[0]);
 }
 
 /* PUBACK, PUBREC or PUBCOMP of one of the client's own. */
@@ -55,32 +73,29 @@ static bool on_ack(struct sim *sim, struct sim_client *client, const struct pack
         struct message_sent *sent;
         unsigned             i = 0;
 
-        bool refused = packet->ack.reason == REASON_QUOTA_EXCEEDED && sim->was_full;
-
-        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP && !refused)
-                return sim_fail(sim, "%s: %s with reason %u", client->name,
-                                packet_name(packet->type), packet->ack.reason);
         while (i < client->out_count && client->out[i].id != packet->ack.packet_id)
                 i++;
         if (i == client->out_count)
                 return sim_fail(sim, "%s: %s for nothing", client->name, packet_name(packet->type));
         sent = &sim->messages[client->out[i].message];
-        if (refused) {
-                sent->closed_settle = sim->settles;
-                sent->closed        = true;
-        } else if (!sent->done) {
+        if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP) {
+                forget_out(client, i);
+                return on_refused(sim, client, sent);
+        }
+        if (!sent->done) {
                 sent->latest_ms     = client->at_ms;
                 sent->closed_settle = sim->settles;
-                sent->done          = true;
-                sent->closed        = true;
+                /* The session that came back may know the packet id from before. */
+                sent->done   = sent->qos < 2 || !client->record.vague;
+                sent->closed = true;
         }
-        if (packet->type == PACKET_PUBREC && !refused) {
+        if (packet->type == PACKET_PUBREC) {
                 client->out[i].released = true;
                 return queue_ack(sim, client, PACKET_PUBREL, packet->ack.packet_id);
         }
-        client->out_count--;
-        memmove(client->out + i, client->out + i + 1,
-                (client->out_count - i) * sizeof client->out[0]);
+        if (packet->type == PACKET_PUBCOMP)
+                check_safe(sim, client);        /* it waits for all that went before */
+        forget_out(client, i);
         return true;
 }
 
@@ -97,7 +112,22 @@ static bool on_suback(struct sim *sim, struct sim_client *client, const struct s
                 state->qos      = state->asked;
                 state->asked_id = 0;
         }
+        check_safe(sim, client);
         return true;
+}
+
+/* From here on nothing new comes by that subscription. */
+static void on_unsuback(struct sim *sim, struct sim_client *client, uint16_t id)
+{
+        for (unsigned f = 0; f < FILTERS; f++) {
+                struct subscribed *state = &client->record.filters[f];
+
+                if (state->gone_id != id)
+                        continue;
+                state->gone_id   = 0;
+                state->none_from = sim->message_count;
+        }
+        check_safe(sim, client);
 }
 
 static bool on_publish(struct sim *sim, struct sim_client *client, const struct publish_packet *in)
@@ -140,6 +170,8 @@ static bool on_packet(struct sim *sim, struct sim_client *client, const struct p
         }
         if (packet->type == PACKET_SUBACK)
                 return on_suback(sim, client, &packet->suback);
+        if (packet->type == PACKET_UNSUBACK)
+                on_unsuback(sim, client, packet->suback.packet_id);
         return on_other(sim, client, packet);
 }
 

@@ -1,8 +1,9 @@
-/* Who turns when. In a broker shards run side by side, so any of them may be ahead of another by
- * any amount: here the seed chooses who turns next, and sometimes that one does not for a while. */
+/* Who turns when. In a broker shards and store run side by side, so any of them may be ahead of
+ * another by any amount: here the seed chooses who turns next, and sometimes one does not for a
+ * while. */
 #include "sim.h"
 
-enum { STARVED_TURNS_MAX = 300, SETTLE_ROUNDS_MAX = 10000 };
+enum { STARVED_TURNS_MAX = 300, SETTLE_ROUNDS_MAX = 10000, LINGER_MS = 4 };
 
 void sim_trace(struct sim *sim, uint64_t kind, struct str bytes)
 {
@@ -21,27 +22,27 @@ bool sim_tick(struct sim *sim, uint64_t ms)
         return true;
 }
 
-static bool turn(struct sim *sim, unsigned shard)
+static bool turn(struct sim *sim, unsigned loop)
 {
-        bool did = world_turn(sim->world, shard);
+        bool did = world_turn(sim->world, loop);
 
-        sim_trace(sim, shard * 2 + did, STR("turn"));
+        sim_trace(sim, loop * 2 + did, STR("turn"));
         return did;
 }
 
 static unsigned choose(struct sim *sim)
 {
-        unsigned shards = world_loops(sim->world);      /* the store is like one of them */
-        unsigned shard  = random_below(&sim->random, shards);
+        unsigned loops = world_loops(sim->world);
+        unsigned loop  = random_below(&sim->random, loops);
 
         if (sim->starved_turns == 0 && sim_chance(sim, sim->mix.starve_percent)) {
-                sim->starved       = random_below(&sim->random, shards);
+                sim->starved       = random_below(&sim->random, loops);
                 sim->starved_turns = 1 + random_below(&sim->random, STARVED_TURNS_MAX);
         }
         if (sim->starved_turns == 0)
-                return shard;
+                return loop;
         sim->starved_turns--;
-        return shard == sim->starved ? (shard + 1) % shards : shard;
+        return loop == sim->starved ? (loop + 1) % loops : loop;
 }
 
 bool sim_turns(struct sim *sim, unsigned count)
@@ -55,7 +56,7 @@ bool sim_turns(struct sim *sim, unsigned count)
         return true;
 }
 
-/* Rounds in which every shard turns once, each beginning with another one. */
+/* Rounds in which every loop turns once, each beginning with another one. */
 static bool quiesce(struct sim *sim)
 {
         for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
@@ -69,6 +70,30 @@ static bool quiesce(struct sim *sim)
                         return true;
         }
         return sim_fail(sim, "loops that never rest");
+}
+
+static bool all_is_safe(const struct sim *sim)
+{
+        const struct broker *broker = &sim->world->broker;
+
+        for (unsigned i = 0; i < broker->shard_count; i++)
+                if (!journal_idle(&broker->shards[i]->journal))
+                        return false;
+        return true;
+}
+
+/* Batches linger, so it takes a little time until all is stored. */
+static bool rest(struct sim *sim)
+{
+        for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+                if (!quiesce(sim))
+                        return false;
+                if (all_is_safe(sim))
+                        return true;
+                if (!sim_tick(sim, LINGER_MS))
+                        return false;
+        }
+        return sim_fail(sim, "it is never safe");
 }
 
 /* Only who waits for a CONNACK reads, and the watcher, so that each will is seen when it comes. */
@@ -92,17 +117,19 @@ bool sim_settle(struct sim *sim)
 {
         unsigned moved = 1;
 
+        end_fault(sim);
         for (unsigned round = 0; moved > 0; round++) {
                 if (round == SETTLE_ROUNDS_MAX)
                         return sim_fail(sim, "it never ends");
                 moved = 0;
-                if (!quiesce(sim))
+                if (!rest(sim))
                         return false;
                 for (unsigned i = 0; i < sim->mix.clients + 2; i++)
                         if (!attend(sim, &sim->clients[i], &moved))
                                 return false;
         }
         sim->starved_turns = 0;
+        sim->faulty        = false;
         check_settled_messages(sim);
         sim->settles++;
         return check_settled_life(sim);

@@ -21,13 +21,15 @@ enum {
 
 /* What a seed draws before it begins; percents are of the cases in which there is a choice. */
 struct mix {
-        unsigned        shards, clients;
-        enum durability durability;
+        enum durability durability;                     /* MEMORY: nothing is stored */
+        unsigned restarts;                              /* at most */
+        unsigned shards, clients;                       /* shards: a restart may bring others */
         unsigned v5_percent, durable_percent, short_percent; /* short: sessions that expire */
         unsigned will_percent, keep_alive_percent;
         unsigned retain_percent, expiring_percent;      /* of what is published */
         unsigned starve_percent, tick_percent, tick_ms; /* of turns */
         unsigned half_percent;                          /* packets written in pieces */
+        unsigned ids;                                   /* of what clients send, up to this one */
         uint32_t v3_expiry_s, receive_maximum;          /* the largest; 0: none */
         unsigned weights[ACTS_MAX];                     /* of what clients do */
 };
@@ -44,6 +46,7 @@ struct connection {
         uint32_t           receive_maximum;             /* 0: none said */
         uint32_t           window; /* QoS 1 and 2 that it may have open at once */
         bool               has_will;
+        uint8_t            will_qos;
         uint32_t           will_delay_s;
         uint64_t           connect_ms, connack_ms;
         uint64_t           written_ms; /* the last byte */
@@ -52,10 +55,16 @@ struct connection {
         uint64_t           end_ms;   /* it ended then */
         uint64_t           gone_ms;  /* and the broker knows since then at the latest */
         bool               raced;    /* the next one came before the broker knew */
-        bool               crashed;  /* the broker died since, and may know less of it */
         bool               expired;  /* its session has ended for certain */
         bool               will_due; /* its will has been published for certain */
         unsigned           wills;    /* how often it was received */
+        unsigned           restarts; /* sim.restarts when it began */
+        bool               settled;  /* its end is stored for certain */
+        bool               safe;     /* its CONNECT is stored for certain, if it is kept */
+        bool               undone;   /* a crash may have undone it, or the one behind it */
+        bool               finite;   /* then: its session may not live for ever */
+        bool               unsure;   /* undone, or whether its will is still due */
+        bool               refusable; /* the store could not write meanwhile */
 };
 
 /* What was published once, by whom; `index` in sim.messages is in its payload. */
@@ -64,11 +73,13 @@ struct message_sent {
         uint8_t            qos;
         bool               done;           /* the broker has had it for certain */
         bool               resent;         /* by its publisher, after a new connection */
+        bool               wavering;       /* and may have been refused before */
         bool               retain, clears; /* clears: it has no payload */
         bool               closed;         /* the broker will not get it (again) */
         bool               lost;           /* with the broker that had it */
-        bool               refused;        /* the disk was full */
         unsigned           start_settle, closed_settle; /* sim.settles at the time */
+        unsigned           restarts;                    /* sim.restarts when it was first sent */
+        unsigned           session;                     /* of its publisher, by serial */
         uint32_t           expiry_s;                    /* of itself */
         uint64_t           start_ms;
         uint64_t           latest_ms; /* the broker had it then, if ever */
@@ -80,18 +91,22 @@ struct subscribed {
         bool     active; /* SUBACK was read, no UNSUBSCRIBE sent since */
         uint8_t  qos, asked;
         uint16_t asked_id; /* of the SUBSCRIBE that waits; 0: none */
+        uint16_t gone_id;  /* of the UNSUBSCRIBE that waits; 0: none */
+        unsigned none_from; /* messages from this one on cannot come by it */
 };
 
 /* What a client and the checkers know of one session; emptied when the broker made a new one. */
-struct known {
+struct knowledge {
         unsigned          serial;
+        bool              safe;  /* a crash leaves it, if it is kept at all */
+        bool              vague; /* a crash has changed it in ways that nobody knows */
         struct subscribed filters[FILTERS];
         bool              must[MESSAGES_MAX]; /* to be received if it is done */
         uint8_t           got[MESSAGES_MAX];
-        bool              got_qos2[MESSAGES_MAX];
-        unsigned          last[CLIENTS_MAX][TOPICS][3][3]; /* sequence; published, delivered QoS */
+        bool              exact[MESSAGES_MAX]; /* got at QoS 2 */
+        unsigned          last[CLIENTS_MAX][TOPICS][3][3]; /* token; published, delivered QoS */
         uint16_t          held[IDS]; /* token of packet ids not acknowledged; 0: none */
-        bool              held_qos2[IDS];
+        uint8_t           held_qos[IDS];
 };
 
 struct outgoing {
@@ -131,7 +146,7 @@ struct sim_client {
         unsigned           ack_count, pings;
         uint16_t           open[OPEN_MAX]; /* ids that count in the window */
         unsigned           open_count;
-        struct known       record;
+        struct knowledge    record;
 };
 
 struct sim {
@@ -139,13 +154,14 @@ struct sim {
         struct random       random;
         struct mix          mix;
         struct settings     settings;
+        struct vault       *vault;              /* outlives the worlds */
         struct world       *world;
-        struct vault       *vault;   /* what a broker leaves to the next one */
-        bool                was_full; /* some of what was published may have been refused */
         struct sim_client  *clients; /* mix.clients actors, the watcher, the reader */
         struct sim_client  *watcher, *reader;
         unsigned            step, steps, serials, settles, restarts;
         const char         *act;                /* the last one */
+        bool                watching;           /* the watcher has its subscription */
+        bool                faulty;             /* the store may not have been able to write */
         unsigned            starved, starved_turns;
         struct connection  *connections;
         unsigned            connection_count;
@@ -160,6 +176,11 @@ struct sim {
 
 extern const char *const sim_topics[TOPICS];
 extern const char *const sim_filters[FILTERS];
+
+static inline bool sim_strict(const struct sim *sim)
+{
+        return sim->mix.durability == DURABILITY_STRICT;
+}
 
 /* The first failure is kept. Always false. */
 __attribute__((format(printf, 2, 3))) bool sim_fail(struct sim *sim, const char *format, ...);
@@ -187,7 +208,7 @@ void mix_draw(struct sim *sim);
 void sim_trace(struct sim *sim, uint64_t kind, struct str bytes);
 bool sim_tick(struct sim *sim, uint64_t ms);
 bool sim_turns(struct sim *sim, unsigned count);
-bool sim_settle(struct sim *sim); /* until nothing is left to do, and no time passes */
+bool sim_settle(struct sim *sim); /* until nothing is left to do, and all is stored */
 
 /* act.c: what a seed does. */
 bool     sim_start(struct sim *sim); /* a broker, the watcher */
@@ -196,6 +217,12 @@ bool     sim_act(struct sim *sim);
 bool     sim_finish(struct sim *sim);
 unsigned act_count(void);
 unsigned act_weight(unsigned act); /* the usual one */
+
+/* crash.c: the store fails, the broker dies and another one goes on with what is left. */
+bool begin_world(struct sim *sim, uint64_t start_ms);
+bool act_restart(struct sim *sim, struct sim_client *client);
+bool act_fault(struct sim *sim, struct sim_client *client);
+void end_fault(struct sim *sim);
 
 /* wire.c: a client's end of its connection. */
 bool wire_arrive(struct sim *sim, struct sim_client *client);
@@ -213,6 +240,7 @@ bool client_publish(struct sim *sim, struct sim_client *client, bool half);
 bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filter, bool away);
 bool client_subscribe_to(struct sim *sim, struct sim_client *client, const char *filter,
                          uint8_t qos);
+bool client_clear(struct sim *sim, struct sim_client *client, unsigned topic);
 bool client_ping(struct sim *sim, struct sim_client *client);
 bool client_flush(struct sim *sim, struct sim_client *client, unsigned count);
 bool client_resend(struct sim *sim, struct sim_client *client);
@@ -226,6 +254,7 @@ void check_published(struct sim *sim, unsigned message);
 void check_forget(struct sim *sim, struct sim_client *client, unsigned filter);
 bool check_publish(struct sim *sim, struct sim_client *client, const struct publish_packet *in);
 void check_settled_messages(struct sim *sim);
+void check_crashed_messages(struct sim *sim);
 bool check_messages(struct sim *sim);
 bool check_missing(struct sim *sim);
 
@@ -236,22 +265,22 @@ void check_closed_id(struct sim_client *client, uint16_t id);
 /* check_life.c: connections, sessions and wills live as long as they should. */
 struct connection *check_connecting(struct sim *sim, struct sim_client *client);
 bool               check_connected(struct sim *sim, struct sim_client *client);
-bool               check_unsure(const struct sim_client *client);
 bool               check_hung_up(struct sim *sim, struct sim_client *client);
 void               check_ending(struct sim *sim, struct sim_client *client, enum ending ending);
 bool               check_will(struct sim *sim, const struct publish_packet *in);
+void               check_safe(struct sim *sim, struct sim_client *client);
+void               check_crashed_life(struct sim *sim);
 bool               check_settled_life(struct sim *sim);
 
 /* check_retained.c: what the reader must find. */
 bool check_seen(struct sim *sim, const struct publish_packet *in, unsigned token);
 bool check_retained(struct sim *sim);
 
+/* check_vault.c: what is stored fits together, and nothing is left when nobody is. */
+bool check_vault(struct sim *sim, bool empty);
+
 /* check_gauges.c: what the broker says of itself when everybody has gone. */
 uint64_t check_dropped(const struct sim *sim);
 bool     check_gauges(struct sim *sim);
-
-/* check_crash.c: what a crash may cost, and what must be left on the disk in the end. */
-void check_crashing(struct sim *sim);
-bool check_vault(struct sim *sim);
 
 #endif
