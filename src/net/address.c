@@ -63,6 +63,20 @@ bool address_parse(struct str text, struct address *out)
         return true;
 }
 
+bool address_parse_ip(struct str text, struct address *out)
+{
+        struct address v4 = { .v4 = { .sin_family = AF_INET } };
+        struct address v6 = { .v6 = { .sin6_family = AF_INET6 } };
+
+        if (parse_ip(AF_INET, text, &v4.v4.sin_addr))
+                *out = v4;
+        else if (parse_ip(AF_INET6, text, &v6.v6.sin6_addr))
+                *out = v6;
+        else
+                return false;
+        return true;
+}
+
 static bool is_mapped(const struct address *address)
 {
         return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr);

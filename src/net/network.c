@@ -1,0 +1,100 @@
+#include "net/network.h"
+
+#include <string.h>
+
+enum { V6_BITS = 128, V4_BITS = 32 };
+
+/* Of IPv6; those of IPv4 are in ::ffff:0:0/96. */
+struct network {
+        struct in6_addr address;
+        unsigned        bits;
+};
+
+static bool parse_bits(struct str text, unsigned most, unsigned *out)
+{
+        *out = 0;
+        if (text.len == 0 || text.len > 3)
+                return false;
+        for (size_t i = 0; i < text.len; i++) {
+                if (text.ptr[i] < '0' || text.ptr[i] > '9')
+                        return false;
+                *out = *out * 10 + (unsigned)(text.ptr[i] - '0');
+        }
+        return *out <= most;
+}
+
+/* Whether the first `bits` bits are the same. */
+static bool same_prefix(const struct in6_addr *a, const struct in6_addr *b, unsigned bits)
+{
+        unsigned whole = bits / 8;
+        unsigned mask = 0xff00u >> bits % 8 & 0xffu;
+
+        return memcmp(a->s6_addr, b->s6_addr, whole) == 0 &&
+               (mask == 0 || ((a->s6_addr[whole] ^ b->s6_addr[whole]) & mask) == 0);
+}
+
+/* As IPv6; false for what has no IP address. */
+static bool v6_of(const struct address *address, struct in6_addr *out)
+{
+        if (address->any.sa_family == AF_INET6) {
+                *out = address->v6.sin6_addr;
+                return true;
+        }
+        if (address->any.sa_family != AF_INET)
+                return false;
+        *out = (struct in6_addr){
+                .s6_addr = {[10] = 0xff, [11] = 0xff}
+        };
+        memcpy(&out->s6_addr[12], &address->v4.sin_addr, sizeof address->v4.sin_addr);
+        return true;
+}
+
+static bool parse(struct str text, struct network *out)
+{
+        struct in6_addr none = { 0 }, rest;
+        struct address  address;
+        struct str      ip;
+        unsigned        bits;
+
+        if (!str_cut(&text, '/', &ip) || !address_parse_ip(ip, &address) ||
+            !v6_of(&address, &out->address))
+                return false;
+
+        unsigned most = address.any.sa_family == AF_INET ? V4_BITS : V6_BITS;
+
+        bits = most;
+        if (text.ptr != NULL && !parse_bits(text, most, &bits))
+                return false;
+        out->bits = bits + (V6_BITS - most);
+        rest = out->address;
+        memset(rest.s6_addr, 0, out->bits / 8);
+        if (out->bits < V6_BITS)
+                rest.s6_addr[out->bits / 8] &= (uint8_t)(0xffu >> out->bits % 8);
+        return memcmp(&rest, &none, sizeof rest) == 0;
+}
+
+bool network_valid(struct str text)
+{
+        struct network network;
+
+        return parse(text, &network);
+}
+
+bool networks_contain(struct str list, const struct address *address)
+{
+        struct in6_addr v6;
+        struct network  network;
+        struct str      text;
+
+        if (!v6_of(address, &v6))
+                return false;
+        while (str_cut(&list, ',', &text)) {
+                while (text.len > 0 && text.ptr[0] == ' ')
+                        text = str_skip(text, 1);
+                while (text.len > 0 && text.ptr[text.len - 1] == ' ')
+                        text.len--;
+                if (parse(text, &network) && same_prefix(&network.address, &v6, network.bits))
+                        return true;
+        }
+        return false;
+}

@@ -1,0 +1,15 @@
+/* Networks as they are written in a configuration: "10.0.0.0/8", "2001:db8::/32", or one address.
+ * A v4-mapped address counts as the IPv4 address that it is. */
+#ifndef LINNET_NET_NETWORK_H
+#define LINNET_NET_NETWORK_H
+
+#include "net/address.h"
+
+/* False when `text` is none of these, or has bits behind its prefix: "10.0.0.1/8" is a slip. */
+bool network_valid(struct str text);
+
+/* Whether one of the networks in `list`, with commas and perhaps spaces between them, has the
+ * address. What is not valid has none. */
+bool networks_contain(struct str list, const struct address *address);
+
+#endif
