@@ -9,23 +9,12 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "broker/config_listener.h"
 #include "broker/option.h"
 #include "core/settings.h"
 #include "core/store_port.h"
-#include "net/address.h"
 
-enum { CONFIG_LISTENERS_MAX = 64, CONFIG_PATH_SIZE = 1024 };
-
-struct config_listener {
-        char           type[8];                 /* "tcp" */
-        char           name[32];
-        char           bind[ADDRESS_TEXT_SIZE]; /* as written; empty until an address was given */
-        struct address address;                 /* of `bind` */
-        uint32_t       max_connections;         /* 0: no limit */
-        uint32_t       backlog;
-        enum durability durability;             /* the most that its clients get */
-        bool           implied;                 /* the default; a configured one replaces it */
-};
+enum { CONFIG_PATH_SIZE = 1024 };
 
 struct config {
         struct settings        settings;
@@ -45,9 +34,6 @@ struct config_errors {
         struct buffer text;                     /* may lack lines when there was no memory */
         unsigned      count;
 };
-
-extern const struct option config_listener_options[];   /* keys behind listener.tcp.<name>. */
-extern const size_t        config_listener_option_count;
 
 /* The defaults, with one listener: tcp external on [::]:1883. */
 void config_init(struct config *config);

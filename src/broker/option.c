@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "broker/config.h"
 
-enum { KEY_MAX = 64, FIXED = 0, RELOAD = 1 };
+enum { KEY_MAX = 64 };
 
 static const char *const option_log_levels[]   = { "debug", "info", "warning", "error", NULL };
 static const char *const option_log_formats[]  = { "text", "json", NULL };
@@ -24,9 +24,9 @@ const char *const option_durabilities[] = { "memory", "relaxed", "strict", NULL 
 #define FIELD(field) offsetof(struct config, field), sizeof(((struct config *)NULL)->field)
 #define SECTION(title) { .kind = OPTION_SECTION, .help = (title) },
 #define OPTION(key, kind, field, min, max, when, help)                                             \
-        { (key), OPTION_##kind, FIELD(field), (min), (max), NULL, (when), (help) },
+        { (key), OPTION_##kind, FIELD(field), (min), (max), NULL, OPTION_##when, (help) },
 #define OPTION_ENUM(key, field, words, when, help)                                                 \
-        { (key), OPTION_WORD, FIELD(field), 0, 0, (words), (when), (help) },
+        { (key), OPTION_WORD, FIELD(field), 0, 0, (words), OPTION_##when, (help) },
 
 const struct option option_rows[] = {
 #include "broker/option.tbl.h"
@@ -51,6 +51,7 @@ static const struct unit time_units[] = {
 static bool     parse_amount(const struct option *option, struct str value, uint64_t *amount);
 static bool     parse_units(const struct unit *units, struct str value, uint64_t *sum);
 static bool     parse_digits(struct str *rest, uint64_t *number);
+static bool     parse_octal(struct str value, uint64_t *amount);
 static bool     parse_switch(struct str value, uint64_t *amount);
 static bool     parse_word(const char *const *words, struct str value, uint64_t *amount);
 static bool     parse_text(const struct option *option, struct str value, char *field, char *why);
@@ -58,7 +59,6 @@ static void     expected(const struct option *option, char *to, size_t size);
 static uint64_t field_get(const struct option *option, const void *base);
 static void     field_set(const struct option *option, void *base, uint64_t amount);
 static void     format_amount(const struct option *option, uint64_t amount, char *to, size_t size);
-static unsigned distance(struct str a, struct str b);
 
 const struct option *option_find(struct str key)
 {
@@ -79,7 +79,7 @@ const char *option_nearest(struct str key)
 
                 if (option_rows[i].key == NULL)
                         continue;
-                apart = distance(key, str_of(option_rows[i].key));
+                apart = option_distance(key, str_of(option_rows[i].key));
                 if (apart < least) {
                         least   = apart;
                         nearest = option_rows[i].key;
@@ -93,7 +93,7 @@ bool option_parse(const struct option *option, struct str value, void *base,
 {
         uint64_t amount = 0;
         char     least[32], most[32], wanted[256];
-        bool     bounded = option->kind <= OPTION_PERCENT;
+        bool     bounded = option->kind <= OPTION_OCTAL;
 
         if (option->kind == OPTION_TEXT)
                 return parse_text(option, value, (char *)base + option->offset, why);
@@ -153,6 +153,8 @@ static bool parse_amount(const struct option *option, struct str value, uint64_t
                 return str_eq(value, STR("0")) || parse_units(time_units, value, amount);
         case OPTION_PERCENT:
                 return parse_digits(&value, amount) && str_eq(value, STR("%"));
+        case OPTION_OCTAL:
+                return parse_octal(value, amount);
         case OPTION_SWITCH:
                 return parse_switch(value, amount);
         case OPTION_WORD:
@@ -210,6 +212,18 @@ static bool parse_digits(struct str *rest, uint64_t *number)
         return count > 0;
 }
 
+/* "0660", or without the 0 in front; at most four digits of a mode. */
+static bool parse_octal(struct str value, uint64_t *amount)
+{
+        *amount = 0;
+        for (size_t i = 0; i < value.len; i++) {
+                if (value.ptr[i] < '0' || value.ptr[i] > '7')
+                        return false;
+                *amount = *amount * 8 + (uint64_t)(value.ptr[i] - '0');
+        }
+        return value.len > 0 && value.len <= 4;
+}
+
 static bool parse_switch(struct str value, uint64_t *amount)
 {
         *amount = str_eq(value, STR("on")) || str_eq(value, STR("true"));
@@ -251,6 +265,7 @@ static void expected(const struct option *option, char *to, size_t size)
                 [OPTION_SECONDS] = "a duration, such as 30s, 2h or 1d",
                 [OPTION_MILLIS]  = "a duration, such as 500ms, 30s or 2h",
                 [OPTION_PERCENT] = "a percentage, such as 20%",
+                [OPTION_OCTAL]   = "a file's mode, such as 0660",
                 [OPTION_SWITCH]  = "on or off",
         };
         size_t used;
@@ -309,6 +324,8 @@ static void format_amount(const struct option *option, uint64_t amount, char *to
                 snprintf(to, size, "%s", amount != 0 ? "on" : "off");
         } else if (option->kind == OPTION_WORD) {
                 snprintf(to, size, "%s", option->words[amount]);
+        } else if (option->kind == OPTION_OCTAL) {
+                snprintf(to, size, "%04" PRIo64, amount);
         } else if (option->kind == OPTION_NUMBER || amount == 0) {
                 snprintf(to, size, "%" PRIu64 "%s", amount,
                          option->kind == OPTION_PERCENT ? "%" : "");
@@ -324,7 +341,7 @@ static void format_amount(const struct option *option, uint64_t amount, char *to
 }
 
 /* Levenshtein's, in one row; whatever is longer than any key is far from all of them. */
-static unsigned distance(struct str a, struct str b)
+unsigned option_distance(struct str a, struct str b)
 {
         unsigned row[KEY_MAX + 1];
 

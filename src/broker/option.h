@@ -15,9 +15,11 @@ struct config;
 
 enum option_kind {
         OPTION_NUMBER, OPTION_BYTES, OPTION_SECONDS, OPTION_MILLIS, OPTION_PERCENT,
-        OPTION_SWITCH, OPTION_WORD, OPTION_TEXT,
+        OPTION_OCTAL, OPTION_SWITCH, OPTION_WORD, OPTION_TEXT,
         OPTION_SECTION                          /* no option: a heading, its text in `help` */
 };
+
+enum option_applied { OPTION_FIXED, OPTION_RELOAD };    /* `reloadable`, as a row says it */
 
 enum { OPTION_WHY_SIZE = 512, OPTION_VALUE_SIZE = 1032 };
 
@@ -39,6 +41,9 @@ const struct option *option_find(struct str key);       /* NULL when there is no
 
 /* The key most like this one, or NULL when none is near. Listeners' keys are not looked at. */
 const char *option_nearest(struct str key);
+
+/* Letters to change to make one key of the other. */
+unsigned option_distance(struct str a, struct str b);
 
 /* Puts the value into the option's field of *base. False leaves it, and `why` says what is
  * wrong. */

@@ -6,13 +6,14 @@
 
 #include "broker/config.h"
 
+enum { PREFIX_SIZE = 64 };
+
 static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base);
 static void row_reference(FILE *out, const char *prefix, const struct option *option,
                           const void *base);
+static void listener_prefix(unsigned types, char to[static PREFIX_SIZE]);
 static void takes(FILE *out, const struct option *option);
 static void table_head(FILE *out);
-
-static const char listener_prefix[] = "listener.tcp.<name>.";
 
 static const char page_head[] =
         "# Configuration\n\n"
@@ -24,35 +25,42 @@ static const char page_head[] =
 
 static const char listeners_head[] =
         "\n## Listeners\n\n"
-        "`listener.tcp.<name> = [ADDRESS:]PORT` opens a listener; there may be many. Without\n"
-        "any there is `external` on `[::]:1883`. All of them need a restart.\n";
+        "`listener.<type>.<name> = [ADDRESS:]PORT` opens a listener of type `tcp`, `tls` (or\n"
+        "`ssl`), `ws` or `wss`, and `listener.unix.<name> = PATH` one on a Unix socket; there may\n"
+        "be many. Without any there is `listener.tcp.external` on `[::]:1883`. Where a key begins\n"
+        "with `listener.<type>.<name>`, every type has it.\n";
 
 void options_help(FILE *out)
 {
         struct config defaults;
+        char          prefix[PREFIX_SIZE];
 
         config_init(&defaults);
         for (size_t i = 0; i < option_count; i++)
                 row_help(out, "", &option_rows[i], &defaults);
-        fprintf(out, "\nListeners\n  %-44s %s\n", "listener.tcp.<name> = [ADDRESS:]PORT",
-                "as many as wanted; without any: external on [::]:1883");
-        for (size_t i = 0; i < config_listener_option_count; i++)
-                row_help(out, listener_prefix, &config_listener_options[i], &defaults.listeners[0]);
+        fprintf(out, "\nListeners\n  %-44s %s\n", "listener.<type>.<name> = [ADDRESS:]PORT",
+                "tcp, tls, ws or wss; without any: listener.tcp.external on [::]:1883");
+        fprintf(out, "  %-44s %s\n", "listener.unix.<name> = PATH", "on a Unix socket");
+        for (size_t i = 0; i < listener_option_count; i++) {
+                listener_prefix(listener_options[i].types, prefix);
+                row_help(out, prefix, &listener_options[i].option, &defaults.listeners[0]);
+        }
 }
 
 void options_reference(FILE *out)
 {
         struct config defaults;
+        char          prefix[PREFIX_SIZE];
 
         config_init(&defaults);
         fputs(page_head, out);
         for (size_t i = 0; i < option_count; i++)
                 row_reference(out, "", &option_rows[i], &defaults);
         fputs(listeners_head, out);
-        table_head(out);
-        for (size_t i = 0; i < config_listener_option_count; i++)
-                row_reference(out, listener_prefix, &config_listener_options[i],
-                              &defaults.listeners[0]);
+        for (size_t i = 0; i < listener_option_count; i++) {
+                listener_prefix(listener_options[i].types, prefix);
+                row_reference(out, prefix, &listener_options[i].option, &defaults.listeners[0]);
+        }
 }
 
 static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base)
@@ -74,7 +82,7 @@ static void row_reference(FILE *out, const char *prefix, const struct option *op
         char value[OPTION_VALUE_SIZE];
 
         if (option->kind == OPTION_SECTION) {
-                fprintf(out, "\n## %s\n", option->help);
+                fprintf(out, "\n%s %s\n", *prefix != 0 ? "###" : "##", option->help);
                 table_head(out);
                 return;
         }
@@ -82,6 +90,23 @@ static void row_reference(FILE *out, const char *prefix, const struct option *op
         fprintf(out, "| `%s%s` | `%s` | ", prefix, option->key, value);
         takes(out, option);
         fprintf(out, " | %s | %s |\n", option->reloadable ? "reload" : "restart", option->help);
+}
+
+static void listener_prefix(unsigned types, char to[static PREFIX_SIZE]);
+/* "listener.tls/wss.<name>." */
+static void listener_prefix(unsigned types, char to[static PREFIX_SIZE])
+{
+        size_t used = 0;
+        bool   all  = types == (1u << LISTENER_TYPES) - 1;
+
+        to[0] = 0;
+        for (unsigned i = 0; i < LISTENER_TYPES; i++) {
+                if (all || !(types & (1u << i)))
+                        continue;
+                used += (size_t)snprintf(to + used, PREFIX_SIZE - used, "%s%s",
+                                         used > 0 ? "/" : "listener.", listener_types[i]);
+        }
+        snprintf(to + used, PREFIX_SIZE - used, "%s.<name>.", all ? "listener.<type>" : "");
 }
 
 static void takes(FILE *out, const struct option *option)

@@ -129,31 +129,45 @@ TEST(a_wrong_key_has_a_nearest)
 }
 
 /* Keys are there once, every default can be written down, and lies within its own bounds. */
-TEST(the_table_is_sound)
+/* What it shows is what it takes. */
+static void expect_sound(const struct option *option, const void *from, void *to)
+{
+        char       value[OPTION_VALUE_SIZE], why[OPTION_WHY_SIZE];
+        struct str text;
+
+        EXPECT(option->size == sizeof(bool) || option->size == sizeof(uint32_t) ||
+                       option->size == sizeof(uint64_t) || option->kind == OPTION_TEXT,
+               "%s", option->key);
+        option_format(option, from, value);
+        text = str_of(value);
+        if (option->kind == OPTION_TEXT)
+                text = str_from(value + 1, text.len - 2);
+        EXPECT(option_parse(option, text, to, why), "%s: %s", option->key, why);
+        EXPECT(option_same(option, from, to), "%s", option->key);
+}
+
+TEST(the_tables_are_sound)
 {
         struct config config, again;
-        char          value[OPTION_VALUE_SIZE], why[OPTION_WHY_SIZE];
 
         config_init(&config);
-        again = config;
+        memset(&again, 0, sizeof(again));
         for (size_t i = 0; i < option_count; i++) {
                 const struct option *option = &option_rows[i];
-                struct str           text;
 
                 if (option->kind == OPTION_SECTION)
                         continue;
                 EXPECT(option_find(str_of(option->key)) == option, "%s", option->key);
-                EXPECT(option->size == sizeof(bool) || option->size == sizeof(uint32_t) ||
-                               option->size == sizeof(uint64_t) || option->kind == OPTION_TEXT,
-                       "%s", option->key);
-                option_format(option, &config, value);
-                text = str_of(value);
-                if (option->kind == OPTION_TEXT)
-                        text = str_from(value + 1, text.len - 2);
-                EXPECT(option_parse(option, text, &again, why), "%s: %s", option->key, why);
-                EXPECT(option_same(option, &config, &again), "%s", option->key);
+                expect_sound(option, &config, &again);
         }
         EXPECT(memcmp(&config.settings, &again.settings, sizeof(config.settings)) == 0);
+        for (size_t i = 0; i < listener_option_count; i++) {
+                const struct listener_option *row = &listener_options[i];
+
+                EXPECT(row->types != 0);
+                if (row->option.kind != OPTION_SECTION)
+                        expect_sound(&row->option, &config.listeners[0], &again.listeners[0]);
+        }
 }
 
 /* All bytes of the settings belong to an option, but for padding, which is less than the field that
@@ -196,12 +210,12 @@ TEST(help_and_reference_name_every_key)
                                 EXPECT(strstr(text, option_rows[i].key) != NULL, "%s",
                                        option_rows[i].key);
                 }
-                EXPECT(strstr(text, "listener.tcp.<name>.backlog") != NULL);
+                EXPECT(strstr(text, "listener.<type>.<name>.backlog") != NULL);
                 free(text);
         }
 }
 
 SUITE(option, CASE(values_are_read_with_their_units), CASE(wrong_values_are_told),
       CASE(texts_have_room_for_their_end), CASE(a_wrong_key_has_a_nearest),
-      CASE(the_table_is_sound), CASE(every_setting_has_a_key),
+      CASE(the_tables_are_sound), CASE(every_setting_has_a_key),
       CASE(help_and_reference_name_every_key))

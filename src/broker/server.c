@@ -10,35 +10,25 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "broker/door.h"
 #include "client/client.h"
 #include "core/shard.h"
-#include "net/listener.h"
 #include "services/modules/delayed.h"
 #include "services/store/store.h"
 #include "services/sys/sys.h"
 
 enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
 
-struct door;
-
 /* One thread and what runs on it. */
 struct worker {
         struct shard           shard;
         struct server         *server;
         struct client_manager *clients;
-        struct door           *doors;           /* [listener_count] */
         struct timer           drained;         /* looks whether the clients are gone */
         uint64_t               drain_until_ms;
         _Atomic bool           idle;            /* no clients, and all is safe */
         pthread_t              thread;
         bool                   running;
-};
-
-/* One listener on one shard. */
-struct door {
-        struct listener         listener;
-        struct worker          *worker;
-        struct client_listener *shared;
 };
 
 /* Old snapshots are kept until the end: a shard may still be reading one. */
@@ -51,8 +41,7 @@ struct server {
         struct config           config;
         struct broker           broker;
         struct worker         **workers;        /* [broker.shard_count] */
-        struct client_listener *listeners;      /* [config.listener_count] */
-        char                  (*listener_names)[64];
+        struct doors           *doors;
         struct snapshot        *snapshots;
         struct store           *store;          /* NULL: durability = memory */
         pthread_t               store_thread;
@@ -65,14 +54,6 @@ struct settings_mail {
         struct mail            mail;
         const struct settings *settings;
 };
-
-static void on_accepted(struct listener *listener, struct transport *transport)
-{
-        struct door *door = listener->context;
-
-        on_shard(listener->loop);
-        client_accept(door->worker->clients, transport, door->shared);
-}
 
 static const struct settings *snapshot_add(struct server *server, const struct settings *settings)
 {
@@ -184,8 +165,7 @@ static bool open_worker(struct server *server, unsigned id, const struct setting
         worker->server      = server;
         server->workers[id] = worker;
         worker->clients     = client_manager_new(&worker->shard);
-        worker->doors = mem_zalloc(server->config.listener_count * sizeof worker->doors[0]);
-        return worker->clients != NULL && worker->doors != NULL;
+        return worker->clients != NULL;
 }
 
 static bool open_workers(struct server *server)
@@ -200,69 +180,15 @@ static bool open_workers(struct server *server)
         return true;
 }
 
-static bool open_door(struct server *server, struct worker *worker, unsigned at)
+static bool open_doors(struct server *server)
 {
-        const struct config_listener *config  = &server->config.listeners[at];
-        struct door                  *door    = &worker->doors[at];
-        struct address                address = config->address;
-        char                          text[ADDRESS_TEXT_SIZE];
-
-        door->worker            = worker;
-        door->shared            = &server->listeners[at];
-        door->listener.accepted = on_accepted;
-        door->listener.context  = door;
-        if (worker != server->workers[0])       /* the port that the kernel chose for the first */
-                address = server->workers[0]->doors[at].listener.address;
-        address_text(&address, text);
-        if (!listener_open(&door->listener, &address, (int)config->backlog)) {
-                LOG(ERROR, "listener.failed", F_TEXT("listener", door->shared->name),
-                    F_TEXT("address", text), F_TEXT("reason", strerror(errno)));
-                return false;
-        }
-        if (worker == server->workers[0]) {
-                address_text(&door->listener.address, text);
-                LOG(INFO, "listener.open", F_TEXT("listener", door->shared->name),
-                    F_TEXT("address", text));
-        }
-        return true;
+        server->doors = doors_open(&server->broker, &server->config);
+        return server->doors != NULL;
 }
 
-static bool open_listeners(struct server *server)
+static void close_doors(struct server *server)
 {
-        unsigned count = server->config.listener_count;
-
-        server->listeners      = mem_zalloc(count * sizeof server->listeners[0]);
-        server->listener_names = mem_zalloc(count * sizeof server->listener_names[0]);
-        if (server->listeners == NULL || server->listener_names == NULL)
-                return false;
-        for (unsigned at = 0; at < count; at++) {
-                const struct config_listener *config = &server->config.listeners[at];
-
-                snprintf(server->listener_names[at], sizeof server->listener_names[at], "%s:%s",
-                         config->type, config->name);
-                server->listeners[at].name            = server->listener_names[at];
-                server->listeners[at].max_connections = config->max_connections;
-                server->listeners[at].durability      = config->durability;
-                for (unsigned i = 0; i < server->broker.shard_count; i++)
-                        if (!open_door(server, server->workers[i], at))
-                                return false;
-        }
-        return true;
-}
-
-static void close_listeners(struct server *server)
-{
-        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++) {
-                struct worker *worker = server->workers[i];
-
-                if (worker == NULL)
-                        continue;
-                for (unsigned at = 0; worker->doors != NULL && at < server->config.listener_count;
-                     at++)
-                        listener_close(&worker->doors[at].listener);
-        }
-        mem_free(server->listeners);
-        mem_free(server->listener_names);
+        doors_free(server->doors);
 }
 
 /* No thread runs any more: this one takes the roles in turn. */
@@ -299,12 +225,8 @@ static void close_services(struct server *server)
 static void close_broker(struct server *server)
 {
         broker_deinit(&server->broker);
-        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++) {
-                if (server->workers[i] == NULL)
-                        continue;
-                mem_free(server->workers[i]->doors);
+        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++)
                 mem_free(server->workers[i]);
-        }
         mem_free(server->workers);
 }
 
@@ -320,7 +242,7 @@ static const struct {
         { "services", open_services, close_services },
         { "shards", open_workers, close_workers },
         { "recovery", recover_store, NULL },
-        { "listeners", open_listeners, close_listeners },
+        { "listeners", open_doors, close_doors },
 };
 
 enum { START_STEPS = sizeof start_list / sizeof start_list[0] };
@@ -363,9 +285,7 @@ ON_SHARD static void start_on_shard(struct worker *worker)
         shard_start(&worker->shard);
         if (worker->shard.loop.config.id == 0)
                 sys_start(worker->server->sys, &worker->shard);
-        for (unsigned at = 0; at < worker->server->config.listener_count; at++)
-                if (!listener_start(&worker->doors[at].listener, &worker->shard.loop))
-                        LOG(ERROR, "listener.failed", F_TEXT("reason", strerror(errno)));
+        doors_start(worker->server->doors, &worker->shard);
 }
 
 static void *run(void *context)
@@ -472,8 +392,7 @@ static void drain_deliver(struct loop *loop, struct mail *mail)
 
         (void)mail;
         on_shard(loop);
-        for (unsigned at = 0; at < worker->server->config.listener_count; at++)
-                listener_close(&worker->doors[at].listener);
+        doors_close(worker->server->doors, &worker->shard);
         client_drain(worker->clients, REASON_SERVER_SHUTTING_DOWN, DRAIN_MS);
         worker->drain_until_ms = loop->now.mono_ms + DRAIN_MS;
         worker->drained.fire   = on_drained;
@@ -484,6 +403,7 @@ static const struct mail_ops drain_ops = { "drain", drain_deliver, NULL };
 
 void server_stop(struct server *server)
 {
+        doors_hide(server->doors);
         for (unsigned i = 0; i < server->broker.shard_count; i++) {
                 struct worker *worker = server->workers[i];
                 struct parcel *parcel = NULL;

@@ -61,7 +61,7 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         c->request.answered = protocol_answered;
         output_init(&c->output, &manager->pool);
         replies_init(&c->replies);
-        address_ip_text(&transport->peer, c->ip);
+        address_ip_text(transport_peer(transport), c->ip);
         if (!transport->ops->attach(transport, c->shard->loop.config.poll, &c->watch, POLL_READ)) {
                 mem_free(c);
                 return NULL;
@@ -159,7 +159,7 @@ void client_refuse_packet(struct client *c, enum reason reason, const char *why)
         if (log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped)) {
                 char address[ADDRESS_TEXT_SIZE];
 
-                address_text(&c->transport->peer, address);
+                address_text(transport_peer(c->transport), address);
                 LOG(WARNING, "packet.refused", F_STR("client", c->client_id),
                     F_TEXT("address", address), F_TEXT("listener", c->listener->name),
                     F_TEXT("packet", packet_name(c->frame.type)),
@@ -285,23 +285,29 @@ enum hook_result client_hook(struct client *c, enum hook_point point, struct str
 
 void client_log(struct client *c, enum log_level level, const char *event)
 {
-        char address[ADDRESS_TEXT_SIZE];
+        char address[ADDRESS_TEXT_SIZE], via[TRANSPORT_TEXT_SIZE];
 
         if (!log_enabled(level) || c->transport == NULL)
                 return;
-        address_text(&c->transport->peer, address);
+        address_text(transport_peer(c->transport), address);
+        transport_describe(c->transport, via);
 
-        const struct log_field fields[] = {
+        bool             ended     = c->state >= CLIENT_CLOSING || level == LOG_LEVEL_WARNING;
+        unsigned         count     = 4;
+        struct log_field fields[7] = {
                 F_STR("client", c->client_id),
                 F_TEXT("address", address),
                 F_TEXT("listener", c->listener->name),
                 F_U64("version", (uint64_t)c->version),
-                F_TEXT("reason", reason_name(c->reason)),
-                F_TEXT("why", c->why != NULL ? c->why : reason_text(c->reason)),
         };
-        bool ended = c->state >= CLIENT_CLOSING || level == LOG_LEVEL_WARNING;
 
-        log_event(level, event, fields, ended ? 6 : 4);
+        if (via[0] != '\0')
+                fields[count++] = F_TEXT("via", via);
+        if (ended) {
+                fields[count++] = F_TEXT("reason", reason_name(c->reason));
+                fields[count++] = F_TEXT("why", c->why != NULL ? c->why : reason_text(c->reason));
+        }
+        log_event(level, event, fields, count);
 }
 
 /* Readiness to read that is not wanted is an error of the descriptor. */
@@ -346,6 +352,8 @@ static void read_turn(struct client *c)
                         return;
                 }
                 taken += (size_t)got;
+                if (c->state == CLIENT_WAITING) /* a proxy may have told of it just now */
+                        address_ip_text(transport_peer(t), c->ip);
                 c->keepalive.last_ms = client_now_ms(c);
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));

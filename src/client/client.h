@@ -23,6 +23,7 @@ struct client_listener {
         const char        *name;                        /* "tcp:external" */
         uint32_t           max_connections;             /* 0: no limit */
         enum durability    durability;                  /* the most that its clients get */
+        bool               identity_as_username;        /* transport_identity() is */
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
         _Atomic uint64_t   refused;                     /* beyond the limit */
 };

@@ -89,6 +89,7 @@ struct client {
         bool                    clean_start;
         bool                    problem_info;   /* it wants reason strings */
         bool                    superuser;
+        bool                    identified;     /* the username is the transport's */
         bool                    reauthenticating;
         uint64_t                until_us;       /* wall time at which its rights end; 0: never */
         unsigned                auth_at;        /* the provider that the AUTH exchange is with */

@@ -74,8 +74,15 @@ static void sip_free(struct transport *t)
         mem_free(t);
 }
 
-static const struct transport_ops sip_ops = { "sip",      sip_read,   sip_write, sip_attach,
-                                              sip_detach, sip_shut, sip_free };
+static const struct transport_ops sip_ops = {
+        .name   = "sip",
+        .read   = sip_read,
+        .write  = sip_write,
+        .attach = sip_attach,
+        .detach = sip_detach,
+        .shut   = sip_shut,
+        .free   = sip_free,
+};
 
 static struct authenticator authenticator = { .parts = AUTHENTICATOR_TOPICS };
 static struct world        *world;

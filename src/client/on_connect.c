@@ -12,6 +12,7 @@ static bool assign_id(struct client *c) ON_SHARD;
 static enum durability durability_of(const struct client *c) ON_SHARD;
 static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool remember(struct client *c, const struct connect_packet *p);
+static void take_identity(struct client *c);
 static void take_properties(struct client *c, const struct connect_packet *p);
 static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
 static void welcome(struct client *c, const struct connect_packet *p) ON_SHARD;
@@ -131,13 +132,26 @@ static bool remember(struct client *c, const struct connect_packet *p)
 
         if (!c->assigned)
                 c->client_id = str_from(mem_dup(p->client_id), p->client_id.len);
-        if (p->has_username)
+        take_identity(c);
+        if (p->has_username && !c->identified)
                 c->username = str_from(mem_dup(p->username), p->username.len);
         if (enhanced)
                 c->auth_method = str_from(mem_dup(p->properties.auth_method),
                                           p->properties.auth_method.len);
-        return c->client_id.ptr != NULL && (!p->has_username || c->username.ptr != NULL) &&
+        return c->client_id.ptr != NULL &&
+               (!(p->has_username || c->identified) || c->username.ptr != NULL) &&
                (!enhanced || c->auth_method.ptr != NULL);
+}
+
+/* What the connection has proven comes before what the client says. */
+static void take_identity(struct client *c)
+{
+        char   text[TRANSPORT_TEXT_SIZE];
+        size_t len = c->listener->identity_as_username ? transport_identity(c->transport, text) : 0;
+
+        c->identified = len > 0;
+        if (c->identified)
+                c->username = str_from(mem_dup(str_from(text, len)), len);
 }
 
 static bool allowed(struct client *c, const struct connect_packet *p)
@@ -169,11 +183,12 @@ static void ask(struct client *c, const struct connect_packet *p)
         request->kind         = ACCESS_CONNECT;
         request->client_id    = c->client_id;
         request->username     = c->username;
-        request->has_username = p->has_username;
+        request->has_username = c->username.ptr != NULL;
+        request->identified   = c->identified;
         request->password     = p->password;
         request->has_password = p->has_password;
         request->address      = str_of(c->ip);
-        request->loopback     = address_is_loopback(&c->transport->peer);
+        request->loopback     = address_is_loopback(transport_peer(c->transport));
         request->method       = c->auth_method;
         if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))
                 request->data = p->properties.auth_data;

@@ -58,7 +58,7 @@ static enum access_verdict chain_end(struct access_request *request)
                 request->why    = "nobody who speaks this method knows this client";
                 return ACCESS_DENY;     /* the anonymous policy is for who offers nothing */
         }
-        if (request->kind != ACCESS_CONNECT || settings->allow_anonymous ||
+        if (request->kind != ACCESS_CONNECT || settings->allow_anonymous || request->identified ||
             (request->loopback && settings->allow_anonymous_loopback))
                 return ACCESS_ALLOW;
         request->reason = REASON_NOT_AUTHORIZED;

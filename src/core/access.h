@@ -1,7 +1,8 @@
 /* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers
  * allow, deny or ignore, or says that it will answer later; the first that does not ignore
- * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic. A
- * question that is not answered within mqtt.access_timeout is denied. */
+ * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic: whose
+ * connection has proven who it is, is not anonymous. A question that is not answered within
+ * mqtt.access_timeout is denied. */
 #ifndef LINNET_CORE_ACCESS_H
 #define LINNET_CORE_ACCESS_H
 
@@ -55,6 +56,7 @@ struct access_request {
         enum access_kind       kind;
         struct str             client_id, username, password;
         bool                   has_username, has_password;
+        bool                   identified;              /* the connection has proven username */
         struct str             address;                 /* of the peer, without port */
         bool                   loopback;
         struct str             method, data;            /* AUTH */

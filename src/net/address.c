@@ -135,7 +135,9 @@ bool address_is_loopback(const struct address *address)
 
         if (v4_of(address, &v4))
                 return ntohl(v4.s_addr) >> 24 == 127;
-        return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+        return address->any.sa_family == AF_UNIX ||
+               (address->any.sa_family == AF_INET6 &&
+                IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr));
 }
 
 socklen_t address_len(const struct address *address)

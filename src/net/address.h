@@ -1,4 +1,4 @@
-/* The address of a peer or of a listener: IPv4, IPv6, a Unix socket's path, or memory's name. */
+/* The address of a peer or of a listener: IPv4, IPv6, or that it is a Unix socket, or memory. */
 #ifndef LINNET_NET_ADDRESS_H
 #define LINNET_NET_ADDRESS_H
 
@@ -31,7 +31,8 @@ void address_text(const struct address *address, char to[static ADDRESS_TEXT_SIZ
 void address_ip_text(const struct address *address, char to[static ADDRESS_TEXT_SIZE]);
 
 uint16_t  address_port(const struct address *address);
-bool      address_is_loopback(const struct address *address);   /* 127/8, ::1, and v4-mapped ones */
+/* 127/8, ::1, the v4-mapped ones, and a Unix socket. */
+bool      address_is_loopback(const struct address *address);
 socklen_t address_len(const struct address *address);
 
 #endif

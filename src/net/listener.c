@@ -42,9 +42,7 @@ static int open_socket(const struct address *address, int backlog)
 
 bool listener_open(struct listener *listener, const struct address *address, int backlog)
 {
-        struct address bound = { 0 };
-        socklen_t      len   = sizeof bound;
-        int            fd    = open_socket(address, backlog);
+        int fd = open_socket(address, backlog);
 
         listener->address = (struct address){ 0 };      /* not open */
         if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 &&
@@ -56,8 +54,25 @@ bool listener_open(struct listener *listener, const struct address *address, int
         }
         if (fd < 0)
                 return false;
-        if (getsockname(fd, &bound.any, &len) < 0) {
-                close_keeping_errno(fd);
+        if (listener_adopt(listener, fd))
+                return true;
+        close_keeping_errno(fd);
+        return false;
+}
+
+bool listener_adopt(struct listener *listener, int fd)
+{
+        struct address bound     = { 0 };
+        socklen_t      len       = sizeof bound;
+        int            listening = 0;
+        socklen_t      int_len   = sizeof listening;
+
+        listener->address = (struct address){ 0 };      /* not open */
+        if (getsockname(fd, &bound.any, &len) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_len) < 0)
+                return false;
+        if (!listening) {
+                errno = EINVAL;
                 return false;
         }
         listener->loop            = NULL;
@@ -70,7 +85,7 @@ bool listener_open(struct listener *listener, const struct address *address, int
 }
 
 /* A zeroed listener is not open either, though its fd is 0. */
-static bool is_open(const struct listener *listener)
+bool listener_is_open(const struct listener *listener)
 {
         return listener->address.any.sa_family != AF_UNSPEC;
 }
@@ -104,13 +119,17 @@ static bool accept_one(struct listener *listener) ON_SHARD
                 return false;
         if (fd < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
                 return true;            /* an error of that connection, which is gone */
-        transport = fd >= 0 ? tcp_transport_new(fd, &peer) : NULL;
+        if (fd < 0)
+                transport = NULL;
+        else
+                transport = peer.any.sa_family == AF_UNIX ? unix_transport_new(fd)
+                                                          : tcp_transport_new(fd, &peer);
         if (transport == NULL) {
                 pause_accepting(listener);
                 return false;
         }
         listener->accepted(listener, transport);
-        return is_open(listener);       /* the receiver may have closed it */
+        return listener_is_open(listener);       /* the receiver may have closed it */
 }
 
 static void on_connection(struct watch *watch, unsigned events)
@@ -125,7 +144,7 @@ static void on_connection(struct watch *watch, unsigned events)
 
 bool listener_start(struct listener *listener, struct loop *loop)
 {
-        assert(is_open(listener) && listener->loop == NULL && listener->accepted != NULL);
+        assert(listener_is_open(listener) && listener->loop == NULL && listener->accepted != NULL);
         listener->watch.ready = on_connection;
         listener->pause.fire  = on_pause_over;
         if (!poll_add(loop->config.poll, &listener->watch, POLL_READ))
@@ -137,7 +156,7 @@ bool listener_start(struct listener *listener, struct loop *loop)
 /* Unchecked: once started, on the loop's thread or when no thread turns the loop any more. */
 void listener_close(struct listener *listener) UNCHECKED
 {
-        if (!is_open(listener))
+        if (!listener_is_open(listener))
                 return;
         if (listener->loop != NULL) {
                 poll_remove(&listener->watch);

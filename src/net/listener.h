@@ -1,5 +1,5 @@
 /* A listening socket of one shard. Every shard opens its own on the same address (SO_REUSEPORT), so
- * the kernel spreads connections and accepting needs no lock. */
+ * the kernel spreads connections and accepting needs no lock. Of a Unix socket there is one. */
 #ifndef LINNET_NET_LISTENER_H
 #define LINNET_NET_LISTENER_H
 
@@ -27,10 +27,15 @@ struct listener {
  * the machine has no IPv6 it falls back to IPv4. */
 bool listener_open(struct listener *listener, const struct address *address, int backlog);
 
+/* The same with a socket that listens already, TCP or Unix, which is taken. False with errno: it is
+ * none, and stays the caller's. */
+bool listener_adopt(struct listener *listener, int fd);
+
 /* On the loop's thread: accepts from now on, up to 64 a wakeup. */
 bool listener_start(struct listener *listener, struct loop *loop) ON_SHARD;
 
 /* Stops accepting and closes; nothing when not open. */
 void listener_close(struct listener *listener);
+bool listener_is_open(const struct listener *listener); /* a zeroed one is not */
 
 #endif

@@ -14,6 +14,8 @@
 
 struct transport;
 
+enum { TRANSPORT_TEXT_SIZE = 256 };     /* with the NUL */
+
 struct transport_ops {
         const char *name;
 
@@ -29,12 +31,19 @@ struct transport_ops {
 
         void (*shut)(struct transport *t);      /* no more will be written; reading goes on */
         void (*free)(struct transport *t);      /* frees .below too */
+
+        /* Who the peer has proven to be, as a username; its length, 0 when unknown. NULL: this
+         * layer cannot tell, and the one below is asked. */
+        size_t (*identity)(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+
+        /* What a log line says of the layer: "uid=1000 pid=4242". Its length; NULL: nothing. */
+        size_t (*describe)(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
 };
 
 struct transport {
         const struct transport_ops *ops;
         struct transport           *below;      /* owned; NULL for the lowest */
-        struct address              peer;
+        struct address              peer;       /* AF_UNSPEC: as below; see transport_peer() */
 
         /* What read() leaves behind; both stay 0 where nothing is stacked. A layer passes on what
          * the one below says. */
@@ -42,8 +51,22 @@ struct transport {
         bool     pending;       /* it has more to give, or to do, of which no descriptor tells */
 };
 
+/* The address of the peer as the highest layer knows it: the socket's, unless a proxy has told of
+ * another. That may come as late as with the first bytes read. */
+const struct address *transport_peer(const struct transport *t);
+
+/* What the highest layer that can tell says of the peer's identity, NUL-terminated; empty when it
+ * is unknown. Only after bytes were read. */
+size_t transport_identity(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+
+/* What all layers say of themselves, from above, NUL-terminated. */
+void transport_describe(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+
 /* Takes a connected, non-blocking socket. NULL without memory: the socket is closed then. */
 struct transport *tcp_transport_new(int fd, const struct address *peer);
+
+/* The same for a Unix socket; its identity is "uid:NUMBER", from the kernel. */
+struct transport *unix_transport_new(int fd);
 
 /* Two ends of a pipe in memory, each holding at most `capacity` unread bytes; freeing an end makes
  * the other read 0 and write -EPIPE. For tests and the simulator: one thread turns both. */

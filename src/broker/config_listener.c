@@ -1,0 +1,297 @@
+#include "broker/config_listener.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/config.h"
+
+#define BIT(type) (1u << LISTENER_##type)
+#define FIELD(field)                                                                               \
+        offsetof(struct config_listener, field), sizeof(((struct config_listener *)NULL)->field)
+#define LISTENER_SECTION(title) { TYPES_ALL, { .kind = OPTION_SECTION, .help = (title) } },
+#define LISTENER_OPTION(types, key, kind, field, min, max, when, help)                             \
+        { TYPES_##types,                                                                           \
+          { (key), OPTION_##kind, FIELD(field), (min), (max), NULL, OPTION_##when, (help) } },
+#define LISTENER_ENUM(types, key, field, words, when, help)                                        \
+        { TYPES_##types,                                                                           \
+          { (key), OPTION_WORD, FIELD(field), 0, 0, (words), OPTION_##when, (help) } },
+
+/* What a row's first column may say. */
+enum {
+        TYPES_ALL  = (1u << LISTENER_TYPES) - 1,
+        TYPES_UNIX = BIT(UNIX),
+};
+
+const struct listener_option listener_options[] = {
+#include "broker/listener.tbl.h"
+};
+
+const size_t listener_option_count = sizeof(listener_options) / sizeof(listener_options[0]);
+
+const char *const listener_types[] = { "tcp", "tls", "ws", "wss", "unix", NULL };
+
+static const struct config_listener listener_default = {
+        .name = "external", .max_connections = 102400, .backlog = 1024,
+        .durability = DURABILITY_STRICT, .socket_mode = 0660
+};
+static const char external_bind[] = "[::]:1883";
+
+static bool parse_type(struct str text, enum listener_type *type);
+static bool name_is_good(struct str name);
+static int  find(const struct config *config, enum listener_type type, struct str name);
+static bool set_bind(struct config_listener *listener, struct str value, char *why);
+static bool set_path(struct config_listener *listener, struct str value, char *why);
+static bool set_option(struct config_listener *listener, struct str key, struct str value,
+                       char *why);
+static void unknown_key(enum listener_type type, struct str key, char *why);
+static bool is_external_tcp(const struct config_listener *listener);
+static unsigned diff_options(const struct config_listener *from, const struct config_listener *to,
+                             struct buffer *lines);
+
+void config_listener_implied(struct config_listener *listener)
+{
+        char why[OPTION_WHY_SIZE];
+        bool good;
+
+        *listener = listener_default;
+        good      = set_bind(listener, str_of(external_bind), why);
+        assert(good);
+        (void)good;
+        listener->implied = true;
+}
+
+/* The listener is built aside, so that a wrong value leaves nothing behind. */
+bool config_listener_set(struct config *config, struct str rest, struct str value,
+                         char why[static OPTION_WHY_SIZE])
+{
+        struct config_listener listener = listener_default;
+        struct str             whole = rest, type, name;
+        int                    index;
+
+        if (!str_cut(&rest, '.', &type) || !parse_type(type, &listener.type)) {
+                snprintf(why, OPTION_WHY_SIZE,
+                         "unknown type of listener; it is tcp, tls, ws, wss or unix");
+                return false;
+        }
+        if (!str_cut(&rest, '.', &name) || !name_is_good(name)) {
+                snprintf(why, OPTION_WHY_SIZE,
+                         "a listener's name is 1 to %d letters, digits, - and _",
+                         CONFIG_NAME_SIZE - 1);
+                return false;
+        }
+        index = find(config, listener.type, name);
+        if (index >= 0)
+                listener = config->listeners[index];
+        else
+                snprintf(listener.name, sizeof(listener.name), "%.*s", STR_ARGS(name));
+        if (!(rest.ptr == NULL ? set_bind(&listener, value, why)
+                               : set_option(&listener, rest, value, why)))
+                return false;
+
+        if (index < 0 && config->listener_count == 1 && config->listeners[0].implied)
+                config->listener_count = 0;
+        if (index < 0 && config->listener_count == CONFIG_LISTENERS_MAX) {
+                snprintf(why, OPTION_WHY_SIZE, "more than %d listeners, at %.*s",
+                         CONFIG_LISTENERS_MAX, (int)(whole.len < 100 ? whole.len : 100), whole.ptr);
+                return false;
+        }
+        listener.implied = false;
+        config->listeners[index >= 0 ? (unsigned)index : config->listener_count++] = listener;
+        return true;
+}
+
+void config_listener_check(struct config *config, const char *where, struct config_errors *errors)
+{
+        char key[LISTENER_KEY_SIZE], why[OPTION_WHY_SIZE];
+
+        for (unsigned i = 0; i < config->listener_count; i++) {
+                struct config_listener *listener = &config->listeners[i];
+                enum listener_type      type = listener->type;
+
+                config_listener_key(listener, key);
+                if (type == LISTENER_TLS || type == LISTENER_WS || type == LISTENER_WSS)
+                        config_error(errors, "%s: %s: listeners of this type are not built yet",
+                                     where, key);
+                if (listener->bind[0] != '\0')
+                        continue;
+                if (is_external_tcp(listener))
+                        set_bind(listener, str_of(external_bind), why);
+                else
+                        config_error(errors, "%s: %s has no address; add %s = %s", where, key, key,
+                                     type == LISTENER_UNIX ? "PATH" : "PORT");
+        }
+}
+
+unsigned config_listener_diff(const struct config *from, const struct config *to,
+                              struct buffer *lines)
+{
+        unsigned count = 0;
+        char     key[LISTENER_KEY_SIZE];
+
+        for (unsigned i = 0; i < from->listener_count; i++) {
+                const struct config_listener *here  = &from->listeners[i];
+                int                           index = find(to, here->type, str_of(here->name));
+
+                if (index >= 0) {
+                        count += diff_options(here, &to->listeners[index], lines);
+                        continue;
+                }
+                config_listener_key(here, key);
+                buffer_printf(lines, "%s: %s -> none (needs a restart)\n", key, here->bind);
+                count++;
+        }
+        for (unsigned i = 0; i < to->listener_count; i++) {
+                const struct config_listener *there = &to->listeners[i];
+
+                if (find(from, there->type, str_of(there->name)) >= 0)
+                        continue;
+                config_listener_key(there, key);
+                buffer_printf(lines, "%s: none -> %s (needs a restart)\n", key, there->bind);
+                count++;
+        }
+        return count;
+}
+
+void config_listener_key(const struct config_listener *listener, char to[static LISTENER_KEY_SIZE])
+{
+        snprintf(to, LISTENER_KEY_SIZE, "listener.%s.%s", listener_types[listener->type],
+                 listener->name);
+}
+
+static unsigned diff_options(const struct config_listener *from, const struct config_listener *to,
+                             struct buffer *lines)
+{
+        unsigned count = 0;
+        char     key[LISTENER_KEY_SIZE], old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
+
+        config_listener_key(from, key);
+        if (strcmp(from->bind, to->bind) != 0) {
+                buffer_printf(lines, "%s: %s -> %s (needs a restart)\n", key, from->bind, to->bind);
+                count++;
+        }
+        for (size_t i = 0; i < listener_option_count; i++) {
+                const struct option *option = &listener_options[i].option;
+
+                if (option->kind == OPTION_SECTION || option_same(option, from, to))
+                        continue;
+                option_format(option, from, old);
+                option_format(option, to, fresh);
+                buffer_printf(lines, "%s.%s: %s -> %s%s\n", key, option->key, old, fresh,
+                              option->reloadable ? "" : " (needs a restart)");
+                count += !option->reloadable;
+        }
+        return count;
+}
+
+/* "ssl" is emqttd's word. */
+static bool parse_type(struct str text, enum listener_type *type)
+{
+        if (str_eq(text, STR("ssl"))) {
+                *type = LISTENER_TLS;
+                return true;
+        }
+        for (unsigned i = 0; i < LISTENER_TYPES; i++) {
+                if (str_eq(text, str_of(listener_types[i]))) {
+                        *type = (enum listener_type)i;
+                        return true;
+                }
+        }
+        return false;
+}
+
+static bool name_is_good(struct str name)
+{
+        for (size_t i = 0; i < name.len; i++) {
+                if (!isalnum((unsigned char)name.ptr[i]) && name.ptr[i] != '-' &&
+                    name.ptr[i] != '_')
+                        return false;
+        }
+        return name.len > 0 && name.len < CONFIG_NAME_SIZE;
+}
+
+static int find(const struct config *config, enum listener_type type, struct str name)
+{
+        for (unsigned i = 0; i < config->listener_count; i++) {
+                if (config->listeners[i].type == type &&
+                    str_eq(str_of(config->listeners[i].name), name))
+                        return (int)i;
+        }
+        return -1;
+}
+
+static bool set_bind(struct config_listener *listener, struct str value, char *why)
+{
+        if (listener->type == LISTENER_UNIX)
+                return set_path(listener, value, why);
+        if (value.len >= sizeof(listener->bind) || !address_parse(value, &listener->address)) {
+                snprintf(why, OPTION_WHY_SIZE,
+                         "\"%.*s\" is not PORT, IP:PORT or [IPv6]:PORT; names are not looked up",
+                         (int)(value.len < 100 ? value.len : 100), value.ptr ? value.ptr : "");
+                return false;
+        }
+        snprintf(listener->bind, sizeof(listener->bind), "%.*s", STR_ARGS(value));
+        return true;
+}
+
+/* From the root: a broker in the background has no folder one would think of. */
+static bool set_path(struct config_listener *listener, struct str value, char *why)
+{
+        if (value.len < 2 || value.len >= sizeof(listener->bind) || value.ptr[0] != '/' ||
+            memchr(value.ptr, 0, value.len) != NULL) {
+                snprintf(why, OPTION_WHY_SIZE,
+                         "\"%.*s\" is not the path of a socket: it begins with / and has at most "
+                         "%zu bytes", (int)(value.len < 100 ? value.len : 100),
+                         value.ptr ? value.ptr : "", sizeof(listener->bind) - 1);
+                return false;
+        }
+        snprintf(listener->bind, sizeof(listener->bind), "%.*s", STR_ARGS(value));
+        listener->address = (struct address){ .any = { .sa_family = AF_UNIX } };
+        return true;
+}
+
+static bool set_option(struct config_listener *listener, struct str key, struct str value,
+                       char *why)
+{
+        for (size_t i = 0; i < listener_option_count; i++) {
+                const struct listener_option *row = &listener_options[i];
+
+                if (row->option.key == NULL || !str_eq(key, str_of(row->option.key)))
+                        continue;
+                if (row->types & (1u << listener->type))
+                        return option_parse(&row->option, value, listener, why);
+                snprintf(why, OPTION_WHY_SIZE, "listeners of type %s have no such option",
+                         listener_types[listener->type]);
+                return false;
+        }
+        unknown_key(listener->type, key, why);
+        return false;
+}
+
+static void unknown_key(enum listener_type type, struct str key, char *why)
+{
+        const char *nearest = NULL;
+        unsigned    least   = (unsigned)(key.len / 3) + 1;      /* as option_nearest() */
+
+        for (size_t i = 0; i < listener_option_count; i++) {
+                const struct listener_option *row = &listener_options[i];
+                unsigned                      apart;
+
+                if (row->option.key == NULL || !(row->types & (1u << type)))
+                        continue;
+                apart = option_distance(key, str_of(row->option.key));
+                if (apart < least) {
+                        least   = apart;
+                        nearest = row->option.key;
+                }
+        }
+        snprintf(why, OPTION_WHY_SIZE, "unknown option of a listener; %s%s%s",
+                 nearest != NULL ? "did you mean " : "linnetd --help lists them",
+                 nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+}
+
+static bool is_external_tcp(const struct config_listener *listener)
+{
+        return listener->type == LISTENER_TCP && strcmp(listener->name, listener_default.name) == 0;
+}

@@ -1,0 +1,68 @@
+/* The listeners of the configuration: `listener.<type>.<name> = ADDRESS`, and behind that the keys
+ * of listener.tbl.h. Nothing here opens a socket; broker/door does. */
+#ifndef LINNET_BROKER_CONFIG_LISTENER_H
+#define LINNET_BROKER_CONFIG_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/str.h"
+#include "broker/option.h"
+#include "core/store_port.h"
+#include "net/address.h"
+
+struct config;
+struct config_errors;
+
+enum listener_type {
+        LISTENER_TCP, LISTENER_TLS, LISTENER_WS, LISTENER_WSS, LISTENER_UNIX, LISTENER_TYPES
+};
+
+enum { CONFIG_LISTENERS_MAX = 64, CONFIG_NAME_SIZE = 32, CONFIG_BIND_SIZE = 108 };
+
+struct config_listener {
+        enum listener_type type;
+        char            name[CONFIG_NAME_SIZE];
+        char            bind[CONFIG_BIND_SIZE]; /* as written, a path if unix; empty: none given */
+        struct address  address;                /* of `bind`; of a path only the family */
+        uint32_t        max_connections;        /* 0: no limit */
+        uint32_t        backlog;
+        enum durability durability;             /* the most that its clients get */
+        bool            identity_as_username;
+        uint32_t        socket_mode;            /* unix: of the socket file */
+        char            socket_owner[64];       /* unix: empty: the broker's own */
+        char            socket_group[64];
+        bool            implied;                /* the default; a configured one replaces it */
+};
+
+/* A row of the table: an option, and which types of listener have it. */
+struct listener_option {
+        unsigned      types;                    /* bits by enum listener_type */
+        struct option option;                   /* its field is in struct config_listener */
+};
+
+extern const char *const            listener_types[];   /* "tcp", by enum; NULL at the end */
+extern const struct listener_option listener_options[];
+extern const size_t                 listener_option_count;
+
+/* The listener that there is without any: tcp external on [::]:1883. */
+void config_listener_implied(struct config_listener *listener);
+
+/* One key without "listener.": "tcp.external" or "tcp.external.backlog". False leaves the config as
+ * it was, and `why` says what is wrong. */
+bool config_listener_set(struct config *config, struct str rest, struct str value,
+                         char why[static OPTION_WHY_SIZE]);
+
+/* What no key shows alone; adds what is wrong to `errors`, as config_check() does. */
+void config_listener_check(struct config *config, const char *where, struct config_errors *errors);
+
+/* config_diff()'s part of the listeners. */
+unsigned config_listener_diff(const struct config *from, const struct config *to,
+                              struct buffer *lines);
+
+/* "listener.tcp.external" */
+enum { LISTENER_KEY_SIZE = 64 };
+void config_listener_key(const struct config_listener *listener, char to[static LISTENER_KEY_SIZE]);
+
+#endif

@@ -1,0 +1,129 @@
+#include "broker/config_listener.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/config.h"
+#include "unit.h"
+
+/* The static one is large, and made anew by each. */
+static struct config *fresh(void)
+{
+        static struct config config;
+
+        config_init(&config);
+        return &config;
+}
+
+static void set(struct config *config, const char *key, const char *value)
+{
+        char why[OPTION_WHY_SIZE];
+
+        EXPECT(config_set(config, str_of(key), str_of(value), why), "%s: %s", key, why);
+}
+
+TEST(types_have_names_and_an_alias)
+{
+        static const struct row {
+                const char        *key, *bind;
+                enum listener_type type;
+        } rows[] = {
+                { "listener.tcp.a",  "1884",               LISTENER_TCP  },
+                { "listener.tls.a",  "[::1]:8883",         LISTENER_TLS  },
+                { "listener.ws.a",   "127.0.0.1:8083",     LISTENER_WS   },
+                { "listener.wss.a",  "8084",               LISTENER_WSS  },
+                { "listener.unix.a", "/run/linnet/socket", LISTENER_UNIX },
+        };
+        struct config    *config = fresh();
+        const struct row *row;
+
+        EACH(rows, row) {
+                unsigned at = (unsigned)(row - rows);
+                char     key[LISTENER_KEY_SIZE];
+
+                set(config, row->key, row->bind);
+                EXPECT_EQ(config->listener_count, at + 1);      /* one name for each type */
+                EXPECT_EQ(config->listeners[at].type, row->type);
+                EXPECT(strcmp(config->listeners[at].bind, row->bind) == 0);
+                config_listener_key(&config->listeners[at], key);
+                EXPECT(strcmp(key, row->key) == 0, "%s", key);
+        }
+        set(config, "listener.ssl.a", "8885");
+        EXPECT_EQ(config->listener_count, 5);
+        EXPECT(strcmp(config->listeners[1].bind, "8885") == 0);
+        EXPECT_EQ(config->listeners[4].address.any.sa_family, AF_UNIX);
+}
+
+TEST(what_is_wrong_is_told)
+{
+        static const struct row {
+                const char *key, *value, *why;
+        } rows[] = {
+                { "listener.unix.a", "socket",
+                  "\"socket\" is not the path of a socket: it begins with / and has at most 107 "
+                  "bytes" },
+                { "listener.unix.a", "/",
+                  "\"/\" is not the path of a socket: it begins with / and has at most 107 bytes" },
+                { "listener.tcp.a.mode", "0600", "listeners of type tcp have no such option" },
+                { "listener.unix.a.mode", "0680", "\"0680\" is not a file's mode, such as 0660" },
+                { "listener.unix.a.mode", "1777", "1777 is not from 0000 to 0777" },
+                { "listener.tcp.a.max_client", "1",
+                  "unknown option of a listener; did you mean max_clients?" },
+                { "listener.tcp.a.mod", "1",
+                  "unknown option of a listener; linnetd --help lists them" },
+        };
+        struct config    *config = fresh();
+        const struct row *row;
+        char              why[OPTION_WHY_SIZE];
+
+        EACH(rows, row) {
+                EXPECT(!config_set(config, str_of(row->key), str_of(row->value), why));
+                EXPECT(strcmp(why, row->why) == 0, "%s: %s", row->key, why);
+                EXPECT(config->listener_count == 1 && config->listeners[0].implied);
+        }
+}
+
+TEST(an_address_is_asked_for)
+{
+        struct config       *config = fresh();
+        struct config_errors errors = { 0 };
+
+        set(config, "listener.tcp.external.backlog", "9");      /* has one of its own */
+        set(config, "listener.unix.external.mode", "0600");
+        EXPECT(!config_check(config, "a.conf", &errors));
+        EXPECT(str_eq(buffer_str(&errors.text),
+                      STR("a.conf: listener.unix.external has no address; add "
+                          "listener.unix.external = PATH\n")),
+               "%.*s", STR_ARGS(buffer_str(&errors.text)));
+        config_errors_deinit(&errors);
+}
+
+TEST(a_difference_names_every_key)
+{
+        static struct config from;
+        struct config       *to    = fresh();
+        struct buffer        lines = { 0 };
+
+        set(to, "listener.tcp.a", "1884");
+        set(to, "listener.unix.gone", "/gone");
+        set(to, "listener.unix.stays", "/stays");
+        from = *to;
+        config_init(to);
+        set(to, "listener.tcp.a", "1885");
+        set(to, "listener.tcp.a.backlog", "7");
+        set(to, "listener.unix.stays", "/stays");
+        set(to, "listener.unix.stays.mode", "600");
+        set(to, "listener.unix.new", "/new");
+        EXPECT_EQ(config_diff(&from, to, &lines), 5);
+        EXPECT(str_eq(buffer_str(&lines),
+                      STR("listener.tcp.a: 1884 -> 1885 (needs a restart)\n"
+                          "listener.tcp.a.backlog: 1024 -> 7 (needs a restart)\n"
+                          "listener.unix.gone: /gone -> none (needs a restart)\n"
+                          "listener.unix.stays.mode: 0660 -> 0600 (needs a restart)\n"
+                          "listener.unix.new: none -> /new (needs a restart)\n")),
+               "%.*s", STR_ARGS(buffer_str(&lines)));
+        buffer_deinit(&lines);
+}
+
+SUITE(config_listener, CASE(types_have_names_and_an_alias), CASE(what_is_wrong_is_told),
+      CASE(an_address_is_asked_for), CASE(a_difference_names_every_key))

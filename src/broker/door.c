@@ -1,0 +1,263 @@
+#include "broker/door.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "client/client.h"
+#include "net/listener.h"
+#include "net/unix_socket.h"
+
+struct door {
+        struct listener listener;               /* not open where another shard listens */
+        struct gate    *gate;
+};
+
+/* One listener, of all shards. */
+struct gate {
+        struct config_listener config;
+        struct client_listener clients;         /* what they know of it */
+        char                   name[64];        /* "tcp:external" */
+        struct doors          *doors;
+        bool                   has_file;        /* Unix: the socket's, to be removed */
+        unsigned               next;            /* Unix: the shard that gets the next client */
+        struct door            door[];          /* [shard_count] */
+};
+
+struct doors {
+        struct broker *broker;
+        unsigned       count;
+        struct gate   *gates[CONFIG_LISTENERS_MAX];
+};
+
+/* A connection for another shard than the one that accepted it. */
+struct arrival_mail {
+        struct mail       mail;
+        struct gate      *gate;
+        struct transport *transport;            /* owned */
+};
+
+static struct transport *add_layers(const struct gate *gate, struct transport *transport);
+static void              enter(struct gate *gate, struct shard *shard,
+                               struct transport *transport) ON_SHARD;
+static bool              open_gate(struct gate *gate);
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+static void on_accepted(struct listener *listener, struct transport *transport)
+{
+        struct door *door = listener->context;
+
+        on_shard(listener->loop);
+        enter(door->gate, shard_of(listener->loop), transport);
+}
+
+static void arrival_deliver(struct loop *loop, struct mail *mail)
+{
+        struct arrival_mail *arrival = (struct arrival_mail *)mail;
+
+        on_shard(loop);
+        enter(arrival->gate, shard_of(loop), arrival->transport);
+}
+
+static void arrival_drop(struct mail *mail)
+{
+        struct arrival_mail *arrival = (struct arrival_mail *)mail;
+
+        arrival->transport->ops->free(arrival->transport);
+}
+
+static const struct mail_ops arrival_ops = {
+        .name    = "arrival",
+        .deliver = arrival_deliver,
+        .drop    = arrival_drop,
+};
+
+/* There is one socket for all shards, on the first of them, which deals out what comes. */
+static void on_accepted_for_all(struct listener *listener, struct transport *transport)
+{
+        struct door         *door = listener->context;
+        struct gate         *gate = door->gate;
+        unsigned             to   = gate->next++ % gate->doors->broker->shard_count;
+        struct arrival_mail *mail;
+
+        on_shard(listener->loop);
+        if (to == listener->loop->config.id) {
+                enter(gate, shard_of(listener->loop), transport);
+                return;
+        }
+        mail = loop_mail(listener->loop, to, &arrival_ops, sizeof *mail);
+        if (mail == NULL) {
+                transport->ops->free(transport);
+                return;
+        }
+        mail->gate      = gate;
+        mail->transport = transport;
+}
+
+static void enter(struct gate *gate, struct shard *shard, struct transport *transport)
+{
+        struct client_manager *manager = shard->broker->clients[shard->loop.config.id];
+
+        transport = add_layers(gate, transport);
+        if (transport != NULL)
+                client_accept(manager, transport, &gate->clients);
+}
+
+/* What the type of the listener puts above the socket, from below: the PROXY header, TLS,
+ * WebSocket. Takes the transport; NULL when a layer could not be made, and all is freed. */
+static struct transport *add_layers(const struct gate *gate, struct transport *transport)
+{
+        (void)gate;
+        return transport;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static struct gate *gate_new(struct doors *doors, const struct config_listener *config)
+{
+        unsigned     shards = doors->broker->shard_count;
+        struct gate *gate   = mem_zalloc(sizeof *gate + shards * sizeof gate->door[0]);
+
+        if (gate == NULL)
+                return NULL;
+        gate->config = *config;
+        gate->doors  = doors;
+        snprintf(gate->name, sizeof gate->name, "%s:%s", listener_types[config->type],
+                 config->name);
+        gate->clients.name                 = gate->name;
+        gate->clients.max_connections      = config->max_connections;
+        gate->clients.durability           = config->durability;
+        gate->clients.identity_as_username = config->identity_as_username;
+        for (unsigned i = 0; i < shards; i++) {
+                gate->door[i].gate              = gate;
+                gate->door[i].listener.context  = &gate->door[i];
+                gate->door[i].listener.accepted = on_accepted;
+        }
+        return gate;
+}
+
+struct doors *doors_open(struct broker *broker, const struct config *config)
+{
+        struct doors *doors = mem_zalloc(sizeof *doors);
+
+        if (doors == NULL)
+                return NULL;
+        doors->broker = broker;
+        for (unsigned i = 0; i < config->listener_count; i++) {
+                struct gate *gate = gate_new(doors, &config->listeners[i]);
+
+                if (gate != NULL)
+                        doors->gates[doors->count++] = gate;
+                if (gate == NULL || !open_gate(gate)) {
+                        doors_free(doors);
+                        return NULL;
+                }
+        }
+        return doors;
+}
+
+static bool open_failed(const struct gate *gate, const char *reason)
+{
+        LOG(ERROR, "listener.failed", F_TEXT("listener", gate->name),
+            F_TEXT("address", gate->config.bind), F_TEXT("reason", reason));
+        return false;
+}
+
+static bool open_tcp(struct gate *gate)
+{
+        struct address address = gate->config.address;
+
+        for (unsigned i = 0; i < gate->doors->broker->shard_count; i++) {
+                struct listener *listener = &gate->door[i].listener;
+
+                if (!listener_open(listener, &address, (int)gate->config.backlog))
+                        return open_failed(gate, strerror(errno));
+                address = listener->address;    /* the port that the kernel chose for the first */
+        }
+        return true;
+}
+
+static bool open_unix(struct gate *gate)
+{
+        struct unix_socket place    = { .path = gate->config.bind,
+                                        .mode = gate->config.socket_mode };
+        struct listener   *listener = &gate->door[0].listener;
+        int                fd;
+
+        if (!unix_socket_owner(&place, gate->config.socket_owner, gate->config.socket_group))
+                return open_failed(gate, "there is no such owner or group");
+        fd = unix_socket_listen(&place, (int)gate->config.backlog);
+        if (fd < 0)
+                return open_failed(gate, strerror(-fd));
+        gate->has_file     = true;
+        listener->accepted = on_accepted_for_all;
+        if (listener_adopt(listener, fd))
+                return true;
+        close(fd);
+        return open_failed(gate, strerror(errno));
+}
+
+static bool open_gate(struct gate *gate)
+{
+        bool is_unix = gate->config.type == LISTENER_UNIX;
+        char text[ADDRESS_TEXT_SIZE];
+
+        if (!(is_unix ? open_unix(gate) : open_tcp(gate)))
+                return false;
+        address_text(&gate->door[0].listener.address, text);
+        LOG(INFO, "listener.open", F_TEXT("listener", gate->name),
+            F_TEXT("address", is_unix ? gate->config.bind : text));
+        return true;
+}
+
+static void gate_free(struct gate *gate)
+{
+        for (unsigned i = 0; i < gate->doors->broker->shard_count; i++)
+                listener_close(&gate->door[i].listener);
+        mem_free(gate);
+}
+
+void doors_hide(struct doors *doors)
+{
+        for (unsigned i = 0; i < doors->count; i++) {
+                struct gate *gate = doors->gates[i];
+
+                if (gate->has_file)
+                        unlink(gate->config.bind);
+                gate->has_file = false;
+        }
+}
+
+void doors_free(struct doors *doors)
+{
+        if (doors == NULL)
+                return;
+        doors_hide(doors);
+        while (doors->count > 0)
+                gate_free(doors->gates[--doors->count]);
+        mem_free(doors);
+}
+
+bool doors_start(struct doors *doors, struct shard *shard)
+{
+        bool good = true;
+
+        for (unsigned i = 0; i < doors->count; i++) {
+                struct gate     *gate     = doors->gates[i];
+                struct listener *listener = &gate->door[shard->loop.config.id].listener;
+
+                if (listener_is_open(listener) && !listener_start(listener, &shard->loop))
+                        good = open_failed(gate, strerror(errno));
+        }
+        return good;
+}
+
+void doors_close(struct doors *doors, struct shard *shard)
+{
+        for (unsigned i = 0; i < doors->count; i++)
+                listener_close(&doors->gates[i]->door[shard->loop.config.id].listener);
+}

@@ -1,0 +1,25 @@
+/* The doors of a broker: where clients come in. A door is one listener on one shard; what comes in
+ * gets the layers of the listener's type, and is a client of that shard from then on.
+ *
+ * One thread opens and frees; each shard starts and closes its own doors. */
+#ifndef LINNET_BROKER_DOOR_H
+#define LINNET_BROKER_DOOR_H
+
+#include "broker/config.h"
+#include "core/shard.h"
+
+struct doors;
+
+/* Opens every listener of the configuration on every shard, all of them or none: then NULL, after a
+ * log line that says which and why. Connections wait until doors_start(). */
+struct doors *doors_open(struct broker *broker, const struct config *config);
+void          doors_free(struct doors *doors);          /* when no shard runs; NULL is nothing */
+
+/* Before the shards close theirs: the files of Unix sockets go while they still listen, so that
+ * nobody else can have put another there. */
+void doors_hide(struct doors *doors);
+
+bool doors_start(struct doors *doors, struct shard *shard) ON_SHARD;    /* false: said why */
+void doors_close(struct doors *doors, struct shard *shard) ON_SHARD;    /* accepts no more */
+
+#endif
