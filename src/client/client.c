@@ -26,13 +26,13 @@ static void expired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
 static void read_turn(struct client *c) ON_SHARD;
+static void read_failed(struct client *c, ssize_t error) ON_SHARD;
 static void peer_closed(struct client *c, bool failed) ON_SHARD;
 static void read_rest(struct client *c) ON_SHARD;
 static void read_away(struct client *c) ON_SHARD;
 static void end_if_gone(struct client *c) ON_SHARD;
 static void flush(struct client *c) ON_SHARD;
 static void say_end(struct client *c) ON_SHARD;
-static void refuse_connect(struct client *c, enum reason reason, const char *why) ON_SHARD;
 
 struct client *client_begin(struct client_manager *manager, struct transport *transport,
                             struct client_listener *listener, uint64_t accepted_ms)
@@ -116,84 +116,6 @@ void client_enter(struct client *c, enum client_state state)
         assert(c->magic == CLIENT_MAGIC);
         assert(client_next[c->state] & TO(state));
         c->state = state;
-}
-
-void client_close(struct client *c, enum reason reason, const char *why)
-{
-        if (c->state >= CLIENT_CLOSING)
-                return;
-        c->reason     = reason;
-        c->why        = why;
-        c->will_asked = reason != REASON_NORMAL_DISCONNECTION;  /* [MQTT-3.14.4-3] */
-        client_enter(c, CLIENT_CLOSING);
-        client_dirty(c);
-        loop_timer(&c->shard->loop, &c->timer, c->linger_ms);
-}
-
-void client_lost(struct client *c, const char *why)
-{
-        client_close(c, REASON_UNSPECIFIED_ERROR, why);
-        if (c->state == CLIENT_CLOSING)
-                client_enter(c, CLIENT_CLOSED);
-        client_dirty(c);
-}
-
-/* The close comes whether or not there was something to say, or room for it [MQTT5-4.13.2-1]. */
-void client_fail(struct client *c, enum reason reason, const char *why)
-{
-        if (c->state == CLIENT_CONNECTED)
-                send_disconnect(c, reason, why);        /* [MQTT-4.13.1-1] */
-        else if (c->state < CLIENT_CONNECTED)
-                refuse_connect(c, reason, why);         /* no DISCONNECT yet [MQTT5-3.14.0-1] */
-        client_close(c, reason, why);   /* [MQTT3-3.2.2-5] [MQTT5-3.2.2-7] [MQTT5-3.14.4-2] */
-}
-
-/* [MQTT3-4.8.0-1] [MQTT5-3.1.4-1] */
-void client_refuse_packet(struct client *c, enum reason reason, const char *why)
-{
-        uint32_t skipped = 0;
-
-        if (c->state >= CLIENT_CLOSING)
-                return;
-        metric_add(&c->shard->metrics.packets_refused, 1);
-        if (log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped)) {
-                char address[ADDRESS_TEXT_SIZE];
-
-                address_text(transport_peer(c->transport), address);
-                LOG(WARNING, "packet.refused", F_STR("client", c->client_id),
-                    F_TEXT("address", address), F_TEXT("listener", c->listener->name),
-                    F_TEXT("packet", packet_name(c->frame.type)),
-                    F_TEXT("reason", reason_name(reason)), F_TEXT("why", why),
-                    F_U64("skipped", skipped));
-        }
-        if (c->state == CLIENT_WAITING && c->version != MQTT_5 &&
-            reason != REASON_UNSUPPORTED_PROTOCOL_VERSION)
-                client_close(c, reason, why);           /* [MQTT3-3.1.4-1] */
-        else
-                client_fail(c, reason, why);
-}
-
-/* CONNACK with the reason: also tells the hooks, which learn of success elsewhere. */
-static void refuse_connect(struct client *c, enum reason reason, const char *why)
-{
-        struct connack_packet connack = { .reason = reason };
-        bool                  known = packet_reason_allowed(PACKET_CONNACK, reason,
-                                                            PACKET_FROM_SERVER);
-
-        if (c->state == CLIENT_WAITING && c->body.ptr == NULL)
-                return;                                 /* nobody has asked for anything yet */
-        if (!known)
-                connack.reason = REASON_UNSPECIFIED_ERROR;
-        if (why != NULL && c->problem_info && c->version == MQTT_5) {
-                connack.properties.reason_string = str_of(why);
-                property_set(&connack.properties, PROPERTY_REASON_STRING);
-        }
-        send_connack(c, &connack);
-        metric_add(&c->shard->metrics.clients_refused, 1);
-        c->reason = reason;
-        c->why    = why;
-        client_log(c, LOG_LEVEL_WARNING, "client.refused");
-        client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, reason);
 }
 
 void client_leave_session(struct client *c)
@@ -348,7 +270,7 @@ static void read_turn(struct client *c)
                 if (got == -EAGAIN)
                         break;
                 if (got <= 0) {
-                        client_lost(c, got == 0 ? "closed by the client" : "connection lost");
+                        read_failed(c, got);
                         return;
                 }
                 taken += (size_t)got;
@@ -360,6 +282,29 @@ static void read_turn(struct client *c)
         } while (t->pending && taken < TURN_READ_BYTES && client_reads(c));
         if (t->below != NULL)
                 watch(c);
+}
+
+static const char *failure_text(const struct client *c, ssize_t error)
+{
+        if (error == 0)
+                return "closed by the client";
+        return error == -EPROTO && c->transport->why != NULL ? c->transport->why
+                                                             : "connection lost";
+}
+
+/* A layer that says why is owed the time to tell the peer. */
+static void read_failed(struct client *c, ssize_t error)
+{
+        const struct transport *t = c->transport;
+
+        if (error != -EPROTO || t->why == NULL) {
+                client_lost(c, failure_text(c, error));
+                return;
+        }
+        if (c->state < CLIENT_CONNECTED)
+                client_log_refused(c, "connection.refused", F_TEXT("transport", t->ops->name),
+                                   REASON_PROTOCOL_ERROR, t->why);
+        client_close(c, REASON_PROTOCOL_ERROR, t->why);
 }
 
 /* The peer has closed its side while it was not read. That end has its place in the stream, behind
@@ -408,7 +353,7 @@ static void read_rest(struct client *c)
         }
         if (got > 0 || got == -EAGAIN)
                 return;
-        c->gone = got == 0 ? "closed by the client" : "connection lost";
+        c->gone = failure_text(c, got);
         t->ops->detach(t, &c->watch);
 }
 
@@ -544,8 +489,8 @@ static void flush(struct client *c)
         c->blocked = c->output.bytes > 0;
         watch(c);
         if (c->state == CLIENT_CLOSING && c->output.bytes == 0 && !c->shut) {
-                c->shut = true;
-                c->transport->ops->shut(c->transport);
+                client_shut(c);
+                watch(c);       /* a layer may have more to say than there is room for */
         }
         if (c->state == CLIENT_CONNECTED && before > low && c->output.bytes <= low) {
                 c->pumping = true;

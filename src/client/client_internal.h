@@ -149,6 +149,11 @@ void client_fail(struct client *c, enum reason reason, const char *why) ON_SHARD
 /* The same, and the packet in hand was to blame. */
 void client_refuse_packet(struct client *c, enum reason reason, const char *why) ON_SHARD;
 
+/* A warning with a budget, since a peer could cause it at will. `what` was refused. */
+void client_log_refused(struct client *c, const char *event, struct log_field what,
+                        enum reason reason, const char *why) ON_SHARD;
+
+void client_shut(struct client *c) ON_SHARD;            /* no more is written; says why it ends */
 void client_leave_session(struct client *c) ON_SHARD;   /* never from within a session's call */
 void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
 void client_pause(struct client *c) ON_SHARD;

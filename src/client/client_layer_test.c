@@ -11,11 +11,12 @@
 #include "unit.h"
 
 /* Swallows all that comes and gives it out byte by byte; not before it was called for a watch that
- * wants POLL_WRITE, if it is shy. */
+ * wants POLL_WRITE, if it is shy. Takes no '!', and says to the peer why it ends. */
 struct sip {
         struct transport transport;
         struct buffer    kept;
         bool             shy;
+        bool             broken;
         unsigned         reads;
 };
 
@@ -31,6 +32,8 @@ static ssize_t sip_read(struct transport *t, void *to, size_t size)
         ssize_t     count = t->below->ops->read(t->below, from, sizeof from);
 
         sip->reads++;
+        if (sip->broken)
+                return count > 0 ? -EAGAIN : count;
         if (count > 0)
                 EXPECT(buffer_append(&sip->kept, str_from(from, (size_t)count)));
         if (sip->shy && t->wants == 0) {
@@ -42,6 +45,12 @@ static ssize_t sip_read(struct transport *t, void *to, size_t size)
                 return count;
         EXPECT(size > 0);
         *(char *)to = buffer_str(&sip->kept).ptr[0];
+        if (*(char *)to == '!') {
+                sip->broken = true;
+                t->pending  = false;
+                t->why      = "it said !";
+                return -EPROTO;
+        }
         buffer_consume(&sip->kept, 1);
         t->pending = buffer_len(&sip->kept) > 0;
         return 1;
@@ -64,6 +73,11 @@ static void sip_detach(struct transport *t, struct watch *watch)
 
 static void sip_shut(struct transport *t)
 {
+        char         text[128];
+        struct iovec from = { text, (size_t)snprintf(text, sizeof text, "%u %s;",
+                                                     (unsigned)t->farewell, t->why) };
+
+        EXPECT_EQ(t->below->ops->write(t->below, &from, 1), from.iov_len);
         t->below->ops->shut(t->below);
 }
 
@@ -96,17 +110,16 @@ static struct transport *begin(bool shy)
         struct transport *ends[2];
 
         settings_init(&settings);
-        world = world_new(&(struct world_plan){ .shards   = 2,
+        world = world_new(&(struct world_plan){ .shards = 2,
                                                 .settings = &settings,
-                                                .prepare  = authenticator_add,
-                                                .context  = &authenticator });
-        sip   = mem_zalloc(sizeof *sip);
+                                                .prepare = authenticator_add,
+                                                .context = &authenticator });
+        sip = mem_zalloc(sizeof *sip);
         EXPECT(world != NULL && sip != NULL && memory_transport_pair(sizeof got, ends));
         EXPECT(address_parse(STR("127.0.0.1:40000"), &ends[1]->peer));
-        sip->transport = (struct transport){ .ops   = &sip_ops,
-                                             .below = ends[1],
-                                             .peer  = ends[1]->peer };
-        sip->shy       = shy;
+        sip->transport =
+                (struct transport){ .ops = &sip_ops, .below = ends[1], .peer = ends[1]->peer };
+        sip->shy = shy;
         role_claim(world->broker.loops[0]);
         client_accept(world->broker.clients[0], &sip->transport, &world->listener);
         role_leave();
@@ -115,9 +128,9 @@ static struct transport *begin(bool shy)
 
 static size_t put_connect(size_t at, struct str client_id)
 {
-        struct connect_packet packet = { .version     = MQTT_3_1_1,
+        struct connect_packet packet = { .version = MQTT_3_1_1,
                                          .clean_start = true,
-                                         .client_id   = client_id };
+                                         .client_id = client_id };
 
         return at + encode_connect(bytes + at, sizeof bytes - at, &packet);
 }
@@ -159,7 +172,7 @@ TEST(what_a_layer_keeps_is_read_though_no_descriptor_tells)
 
 TEST(what_a_layer_keeps_moves_along_to_the_home_shard)
 {
-        struct transport *end   = begin(false);
+        struct transport *end = begin(false);
         char              id[2] = "a";
 
         while (broker_home(&world->broker, str_of(id)) != 1)
@@ -189,7 +202,7 @@ TEST(what_a_layer_keeps_waits_for_an_answer_without_a_spinning_loop)
 TEST(a_layer_that_waits_for_room_is_called_when_there_is_some)
 {
         struct transport *end = begin(true);
-        struct client    *c   = NULL;
+        struct client    *c = NULL;
 
         say(end, put_connect(0, STR("")));
         c = list_entry(((struct client_manager *)world->broker.clients[0])->clients.next,
@@ -199,7 +212,69 @@ TEST(a_layer_that_waits_for_room_is_called_when_there_is_some)
         finish(end);
 }
 
+/* What the peer was told, and that it is the end. */
+static void expect_farewell(struct transport *end, enum farewell farewell, const char *why)
+{
+        char    want[128];
+        size_t  len = (size_t)snprintf(want, sizeof want, "%u %s;", (unsigned)farewell, why);
+        ssize_t count = end->ops->read(end, got, sizeof got);
+
+        EXPECT(count >= (ssize_t)len && memcmp(got + count - len, want, len) == 0, "%.*s",
+               (int)count, got);
+        EXPECT_EQ(end->ops->read(end, got, sizeof got), 0);
+}
+
+TEST(a_layer_that_is_misspoken_to_tells_the_peer_why)
+{
+        static const size_t befores[] = { 0, 1 };
+        const size_t       *connected;
+
+        EACH(befores, connected) {
+                struct transport *end = begin(false);
+                size_t            size = *connected ? put_connect(0, STR("")) : 0;
+
+                bytes[size++] = '!';
+                say(end, size);
+                expect_farewell(end, FAREWELL_PROTOCOL, "it said !");
+                say(end, size); /* thrown away, and no reset */
+                EXPECT_EQ(client_count(world->broker.clients[0]) +
+                                  client_count(world->broker.clients[1]),
+                          1);
+                finish(end);
+        }
+}
+
+TEST(a_client_that_ends_has_its_layer_say_why)
+{
+        struct transport *end = begin(false);
+        size_t            size = put_connect(0, STR(""));
+
+        size = put_connect(size, STR(""));
+        say(end, size);
+        expect_farewell(end, FAREWELL_PROTOCOL, "not to be sent now");
+        finish(end);
+        end = begin(false);
+        size = put_connect(0, STR(""));
+        size += encode_disconnect(bytes + size, sizeof bytes - size, MQTT_3_1_1,
+                                  &(struct disconnect_packet){ .reason = REASON_SUCCESS });
+        say(end, size);
+        expect_farewell(end, FAREWELL_NORMAL, "disconnected by the client");
+        finish(end);
+        end = begin(false);
+        say(end, put_connect(0, STR("")));
+        for (unsigned i = 0; i < 2; i++) {
+                role_claim(world->broker.loops[i]);
+                client_drain(world->broker.clients[i], REASON_SERVER_SHUTTING_DOWN, 1);
+                role_leave();
+        }
+        EXPECT(world_run(world));
+        expect_farewell(end, FAREWELL_LEAVING, "Server shutting down");
+        finish(end);
+}
+
 SUITE(client_layer, CASE(what_a_layer_keeps_is_read_though_no_descriptor_tells),
       CASE(what_a_layer_keeps_moves_along_to_the_home_shard),
       CASE(what_a_layer_keeps_waits_for_an_answer_without_a_spinning_loop),
-      CASE(a_layer_that_waits_for_room_is_called_when_there_is_some))
+      CASE(a_layer_that_waits_for_room_is_called_when_there_is_some),
+      CASE(a_layer_that_is_misspoken_to_tells_the_peer_why),
+      CASE(a_client_that_ends_has_its_layer_say_why))

@@ -20,7 +20,10 @@ struct transport_ops {
         const char *name;
 
         /* Bytes read or written; read: 0 when the peer is done. -EAGAIN: to be called again when
-         * the watch says so, or `pending` does; any other -errno is for good. */
+         * the watch says so, or `pending` does; any other -errno is for good. With -EPROTO from
+         * read `why` may say how the peer broke what this layer speaks; then shut() tells the peer,
+         * and read() throws away what comes. A write that took a part is to be followed by the
+         * rest: a layer may have said its length. */
         ssize_t (*read)(struct transport *t, void *to, size_t size);
         ssize_t (*write)(struct transport *t, const struct iovec *from, int count);
 
@@ -29,7 +32,9 @@ struct transport_ops {
         bool (*attach)(struct transport *t, struct poll *poll, struct watch *watch, unsigned wants);
         void (*detach)(struct transport *t, struct watch *watch);
 
-        void (*shut)(struct transport *t);      /* no more will be written; reading goes on */
+        /* No more will be written; reading goes on. Tells the peer `farewell` and `why`, where the
+         * layer has words for them. */
+        void (*shut)(struct transport *t);
         void (*free)(struct transport *t);      /* frees .below too */
 
         /* Who the peer has proven to be, as a username; its length, 0 when unknown. NULL: this
@@ -38,6 +43,15 @@ struct transport_ops {
 
         /* What a log line says of the layer: "uid=1000 pid=4242". Its length; NULL: nothing. */
         size_t (*describe)(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+};
+
+/* How a connection ends, as far as a layer can say it. */
+enum farewell {
+        FAREWELL_NORMAL,
+        FAREWELL_LEAVING,               /* the broker stops */
+        FAREWELL_PROTOCOL,              /* the peer broke the protocol */
+        FAREWELL_POLICY,                /* the peer may not */
+        FAREWELL_TOO_LARGE,
 };
 
 struct transport {
@@ -49,6 +63,9 @@ struct transport {
          * the one below says. */
         unsigned wants;         /* POLL_WRITE: it waits for room, too, to be called again */
         bool     pending;       /* it has more to give, or to do, of which no descriptor tells */
+
+        const char   *why;      /* of the end, or NULL; the layer's, or its user's before shut() */
+        enum farewell farewell; /* its user's, before shut() */
 };
 
 /* The address of the peer as the highest layer knows it: the socket's, unless a proxy has told of
