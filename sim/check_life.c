@@ -65,6 +65,7 @@ bool check_connected(struct sim *sim, struct sim_client *client)
         enum presence expected;
 
         client->link->connack_ms = client->at_ms;
+        client->link->heard_ms   = client->at_ms;       /* it counts from when it is welcome */
         expected                 = presence(client, client->link);
         return expected == MAYBE || client->present == (expected == PRESENT) ||
                sim_fail(sim, "%s: session present is %d", client->name, client->present);
@@ -191,7 +192,14 @@ static bool settle_link(struct sim *sim, struct connection *link)
 /* The client got an acknowledgement that had to wait until all before it was stored. */
 void check_safe(struct sim *sim, struct sim_client *client)
 {
-        if (!sim_strict(sim) || client->link->expiry_s == 0)
+        if (client->link->expiry_s > 0)
+                check_welcome(sim, client);
+}
+
+/* The same of CONNACK, which tells of a session that is not kept as well. */
+void check_welcome(struct sim *sim, struct sim_client *client)
+{
+        if (!sim_strict(sim))
                 return;
         client->link->safe  = true;
         client->record.safe = true;

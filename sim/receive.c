@@ -46,6 +46,8 @@ static bool on_connack(struct sim *sim, struct sim_client *client, const struct 
                 check_new_session(sim, client);
                 client->record.vague = true;
         }
+        if (!client->link->refusable)           /* a store that fails is not waited for */
+                check_welcome(sim, client);
         return true;
 }
 

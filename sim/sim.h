@@ -269,6 +269,7 @@ bool               check_hung_up(struct sim *sim, struct sim_client *client);
 void               check_ending(struct sim *sim, struct sim_client *client, enum ending ending);
 bool               check_will(struct sim *sim, const struct publish_packet *in);
 void               check_safe(struct sim *sim, struct sim_client *client);
+void               check_welcome(struct sim *sim, struct sim_client *client);
 void               check_crashed_life(struct sim *sim);
 bool               check_settled_life(struct sim *sim);
 

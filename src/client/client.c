@@ -85,6 +85,8 @@ void client_free(struct client *c)
         access_cancel(&c->request);
         replies_drop(c);
         access_forget(&c->request);
+        if (c->welcome != NULL)
+                receipt_forget(TAKE(c->welcome));
         loop_timer_cancel(&c->shard->loop, &c->timer);
         loop_timer_cancel(&c->shard->loop, &c->expiry);
         chore_cancel(&c->turn_end);
@@ -469,10 +471,11 @@ static void flush(struct client *c)
                 return;
         }
 
+        bool    held   = c->blocked || c->welcome != NULL;
         bool    unread = !(c->watch.wants & POLL_READ);
         size_t  before = c->output.bytes;
         size_t  low    = c->shard->settings->output_high_bytes / 2;
-        ssize_t sent   = c->blocked ? 0 : output_flush(&c->output, c->transport);
+        ssize_t sent   = held ? 0 : output_flush(&c->output, c->transport);
 
         if (sent > 0)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
@@ -486,7 +489,7 @@ static void flush(struct client *c)
                 client_lost(c, c->output.failed ? "no memory" : "connection lost");
                 return;
         }
-        c->blocked = c->output.bytes > 0;
+        c->blocked = c->output.bytes > 0 && c->welcome == NULL;
         watch(c);
         if (c->state == CLIENT_CLOSING && c->output.bytes == 0 && !c->shut) {
                 client_shut(c);

@@ -62,6 +62,7 @@ struct client {
         struct watch            watch;
         struct output           output;
         struct replies          replies;        /* acknowledgements that wait */
+        struct receipt         *welcome;        /* for CONNACK, which waits in `output`; or NULL */
         struct buffer           unread;         /* an incomplete packet, or what waits */
         struct chore            turn_end;       /* writes, or ends the client */
         struct chore            proceed;        /* goes on with what is unread */

@@ -233,6 +233,36 @@ static struct str durability_property(enum durability durability)
         return raw[durability];
 }
 
+static void on_safe(struct receipt *barrier)
+{
+        struct client *c = barrier->context;
+
+        on_shard(&c->shard->loop);
+        c->welcome = NULL;
+        client_dirty(c);
+        if (c->state != CLIENT_CONNECTED)
+                return;
+        session_resume(c->peer.session);
+        client_go_on(c);
+}
+
+/* What CONNACK says of the session, that it is new or how long it stays, no crash is to undo: it is
+ * written, and the client heard, when that is safe. But while the store fails nobody could connect,
+ * so it is not waited for then. */
+ON_SHARD static void resume_when_safe(struct client *c, bool kept)
+{
+        bool failed = false;
+
+        if (kept && c->durability == DURABILITY_STRICT && !c->shard->journal.failing)
+                c->welcome = journal_barrier(c->shard, on_safe, c, &failed);
+        if (failed)
+                client_lost(c, "no memory");
+        else if (c->welcome != NULL)
+                client_pause(c);
+        else
+                session_resume(c->peer.session);
+}
+
 /* The session is opened as the clean flag says [MQTT3-3.1.4-3] [MQTT5-3.1.4-4], and CONNACK is the
  * first that the client gets [MQTT-3.2.0-1] [MQTT3-3.1.4-4] [MQTT5-3.1.4-5]. */
 static void welcome(struct client *c, const struct connect_packet *p)
@@ -240,6 +270,8 @@ static void welcome(struct client *c, const struct connect_packet *p)
         struct connack_packet connack = { .reason = REASON_SUCCESS };
         struct shard         *shard   = c->shard;
         bool                  present = false;
+        const struct session *before  = session_find(shard, c->client_id);
+        bool                  kept    = before != NULL && before->durability != DURABILITY_MEMORY;
 
         connack_properties(c, p, &connack.properties);
         if (c->version == MQTT_5)
@@ -280,7 +312,7 @@ static void welcome(struct client *c, const struct connect_packet *p)
         stat_change(&shard->stats.clients, 1);
         client_log(c, LOG_LEVEL_INFO, "client.connected");
         client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, REASON_SUCCESS);
-        session_resume(session);
+        resume_when_safe(c, kept || session->expiry_s > 0);
 }
 
 static bool set_will(struct client *c, struct session *session, const struct will_fields *will)

@@ -141,7 +141,6 @@ void session_bind(struct session *session, struct peer *peer)
         peer->session = session;
         session->disconnected_us = 0;
         journal_session(session);
-        subscription_set_online(session, true);
 }
 
 /* What the peer may have unacknowledged at once [MQTT-3.3.4-9] [MQTT5-4.9.0-1]. */
@@ -239,6 +238,7 @@ void session_resume(struct session *session)
 
         session_check(session);
         assert(session->peer != NULL && !session->resumed);
+        subscription_set_online(session, true);
         session->resumed     = true;
         session->resend_left = 0;
         session->resend_next = entry != NULL ? entry->packet_id : 0;

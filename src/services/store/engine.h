@@ -61,6 +61,9 @@ struct engine_ops {
         enum engine_result (*walk)(struct engine *engine, enum engine_table table, bool first,
                                    struct str *key, struct str *value);
 
+        /* Outside of a transaction: much was read, and is not needed any more. */
+        void (*rest)(struct engine *engine);
+
         uint64_t (*bytes)(const struct engine *engine);         /* on disk, or in memory */
         void     (*close)(struct engine *engine);
 };

@@ -142,6 +142,17 @@ static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
         return rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE ? 0 : rc;
 }
 
+/* Room for as much again, and for what a start changes: its one transaction cannot be done again in
+ * a larger map. Address space costs nothing. */
+static size_t map_size(const struct lmdb_engine *e)
+{
+        char        name[PATH_SIZE + 16];
+        struct stat stat_of;
+
+        snprintf(name, sizeof name, "%s/data.mdb", e->path);
+        return MAP_FIRST + (stat(name, &stat_of) == 0 ? 3 * (size_t)stat_of.st_size : 0);
+}
+
 static int open_env(struct lmdb_engine *e, char why[static 256])
 {
         unsigned flags  = OPEN_FLAGS | (e->read_only ? MDB_RDONLY : 0u);
@@ -151,7 +162,7 @@ static int open_env(struct lmdb_engine *e, char why[static 256])
         if (rc != 0)
                 return rc;
         mdb_env_set_maxdbs(e->env, DATABASES);
-        mdb_env_set_mapsize(e->env, MAP_FIRST);
+        mdb_env_set_mapsize(e->env, map_size(e));
         rc = mdb_env_open(e->env, e->path, flags, 0600);
         if (rc == 0)
                 rc = read_format(e, flags, &format);
@@ -461,6 +472,20 @@ static enum engine_result lmdb_walk(struct engine *engine, enum engine_table tab
         return show(table, *key, v, value);
 }
 
+/* Pages that were read stay mapped, and count as the process's memory until the kernel wants them
+ * back: a map made anew has none. */
+static void lmdb_rest(struct engine *engine)
+{
+        struct lmdb_engine *e = lmdb_of(engine);
+        MDB_envinfo         info;
+
+        assert(e->txn == NULL);
+        if (e->env == NULL || mdb_env_info(e->env, &info) != 0)
+                return;
+        if (mdb_env_set_mapsize(e->env, info.me_mapsize) != 0)
+                close_env(e);           /* its old map is gone; it is opened anew */
+}
+
 static uint64_t lmdb_bytes(const struct engine *engine)
 {
         const struct lmdb_engine *e = (const struct lmdb_engine *)(const void *)engine;
@@ -496,6 +521,7 @@ static const struct engine_ops lmdb_ops = {
         .remove = lmdb_remove,
         .next   = lmdb_next,
         .walk   = lmdb_walk,
+        .rest   = lmdb_rest,
         .bytes  = lmdb_bytes,
         .close  = lmdb_close,
 };

@@ -335,6 +335,11 @@ static enum engine_result memory_walk(struct engine *engine, enum engine_table t
         return show(table, in->items[m->walked[table]], value);
 }
 
+static void memory_rest(struct engine *engine)
+{
+        (void)engine;
+}
+
 static uint64_t memory_bytes(const struct engine *engine)
 {
         const struct vault *vault = ((const struct memory_engine *)(const void *)engine)->vault;
@@ -367,6 +372,7 @@ static const struct engine_ops memory_ops = {
         .remove = memory_remove,
         .next   = memory_next,
         .walk   = memory_walk,
+        .rest   = memory_rest,
         .bytes  = memory_bytes,
         .close  = memory_close,
 };

@@ -429,6 +429,41 @@ static void expect_refused(const struct disk *disk, const char *expected)
         EXPECT(strstr(why, disk->folder) != NULL, "'%s' says which", why);
 }
 
+/* A start removes and sets aside in one transaction, which it cannot do again in a larger map. */
+TEST(a_store_that_is_opened_has_room_to_change_all_that_is_in_it)
+{
+        char          *bytes = mem_zalloc(BIG);
+        char           key[ENGINE_RECORD_KEY];
+        struct str     value;
+        struct disk    disk;
+        struct engine *engine;
+
+        disk_init(&disk, 1);
+        engine = open_disk(&disk);
+        for (unsigned i = 0; i < BIG_COUNT; i++)
+                put_big(engine, i, str_from(bytes, BIG));
+        engine->ops->close(engine);
+
+        engine = open_disk(&disk);
+        begin(engine);
+        for (unsigned i = 0; i < BIG_COUNT; i++) {
+                engine_record_key(i, key);
+                EXPECT_EQ(engine->ops->put(engine, ENGINE_ASIDE, str_from(key, sizeof key),
+                                           str_from(bytes, BIG)), ENGINE_OK);
+        }
+        commit(engine);
+        engine->ops->rest(engine);
+        begin(engine);
+        engine_record_key(BIG_COUNT - 1, key);
+        EXPECT_EQ(engine->ops->get(engine, ENGINE_ASIDE, str_from(key, sizeof key), &value),
+                  ENGINE_OK);
+        EXPECT(str_eq(value, str_from(bytes, BIG)), "what was read is read again after a rest");
+        commit(engine);
+        engine->ops->close(engine);
+        mem_free(bytes);
+        disk_deinit(&disk);
+}
+
 TEST(one_process_at_a_time_and_it_is_named)
 {
         struct disk disk;
@@ -643,7 +678,9 @@ TEST(a_damaged_structure_is_found_before_it_does_harm)
 SUITE(engine, CASE(what_is_put_is_there_in_order), CASE(what_is_not_committed_was_never_there),
       CASE(a_damaged_value_is_found_out), CASE(a_full_vault_takes_nothing_until_there_is_room),
       CASE(a_vault_without_memory_stays_as_it_was), CASE(keys_sort_as_their_numbers),
-      CASE(a_store_grows_past_its_first_size), CASE(one_process_at_a_time_and_it_is_named),
+      CASE(a_store_grows_past_its_first_size),
+      CASE(a_store_that_is_opened_has_room_to_change_all_that_is_in_it),
+      CASE(one_process_at_a_time_and_it_is_named),
       CASE(who_only_reads_changes_nothing),
       CASE(what_is_not_a_store_of_this_version_is_left_alone),
       CASE(a_store_without_tables_is_made_to_its_end),

@@ -4,6 +4,7 @@
 #include "services/store/store_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/map.h"
@@ -19,6 +20,8 @@ struct recovery {
         uint64_t      counts[RECORD_KINDS];
         uint64_t      dropped;          /* what nobody was acknowledged for, or is nobody's */
         struct guid   newest;
+        struct buffer unwanted;         /* keys of records, 8 bytes each */
+        struct buffer damaged;          /* a byte of length and a key each */
         bool          no_memory;
 };
 
@@ -225,58 +228,112 @@ static enum outcome take(struct recovery *r, uint64_t key, struct str value)
         return outcome;
 }
 
-/* Removes what is not wanted, sets aside what is damaged, both at once. */
-static enum engine_result tidy(struct recovery *r, enum outcome outcome, struct str key,
-                               struct str value)
+/* Nothing is changed during the scan: what is to go is noted. */
+static bool note(struct recovery *r, enum outcome outcome, struct str key)
 {
-        struct store_change change = { .verb = STORE_REMOVE, .key = engine_record_key_of(key) };
+        const uint64_t unwanted = engine_record_key_of(key);
+        const char     len      = (char)key.len;
 
-        if (outcome == DAMAGED)
-                return store_set_aside(r->store, ENGINE_RECORDS, key, value,
-                                       "the record or its message does not read");
-        r->dropped++;
-        return store_apply(r->store, &change);
+        if (outcome == NOT_WANTED)
+                return buffer_append(&r->unwanted, str_from(&unwanted, sizeof unwanted));
+        return outcome == TAKEN || (outcome == DAMAGED && key.len <= ENGINE_GUID_KEY &&
+                                    buffer_append(&r->damaged, str_from(&len, 1)) &&
+                                    buffer_append(&r->damaged, key));
 }
 
+/* A damaged one's key may be the damage: nothing is numbered behind it. */
 static enum engine_result scan(struct recovery *r)
 {
-        struct engine *engine = r->store->engine;
-        char           bytes[ENGINE_RECORD_KEY];
-        uint64_t       from = 0;
+        const struct engine_ops *ops = r->store->engine->ops;
 
-        for (;;) {
+        for (bool first = true;; first = false) {
                 struct str         key, value;
-                enum engine_result result;
-                enum outcome       outcome;
+                enum outcome       outcome = DAMAGED;
+                enum engine_result result  = ops->walk(r->store->engine, ENGINE_RECORDS, first,
+                                                       &key, &value);
 
-                engine_record_key(from, bytes);
-                result = engine->ops->next(engine, ENGINE_RECORDS, str_from(bytes, sizeof bytes),
-                                           &key, &value);
                 if (result == ENGINE_NONE)
                         return ENGINE_OK;
                 if (result != ENGINE_OK && result != ENGINE_DAMAGED)
                         return result;
-                /* A damaged one's key may be the damage: nothing is numbered behind it, and one
-                 * that is no key at all goes, so that `from` finds the next. */
-                outcome = DAMAGED;
-                if (key.len == ENGINE_RECORD_KEY)
-                        from = engine_record_key_of(key);
                 if (result == ENGINE_OK && key.len == ENGINE_RECORD_KEY) {
-                        r->store->newest_key = from;
-                        outcome              = take(r, from, value);
+                        r->store->newest_key = engine_record_key_of(key);
+                        outcome              = take(r, r->store->newest_key, value);
                 }
-                if (outcome == NO_MEMORY) {
+                if (outcome == NO_MEMORY || !note(r, outcome, key)) {
                         r->no_memory = true;
                         return ENGINE_FAILED;
                 }
-                if (outcome != TAKEN) {
-                        result = tidy(r, outcome, key, value);
-                        if (result != ENGINE_OK)
-                                return result;
-                } else if (++from == 0) {
-                        return ENGINE_OK;
-                }
         }
+}
+
+/* ---- what goes ------------------------------------------------------------------------------- */
+
+static enum engine_result remove_unwanted(struct recovery *r)
+{
+        struct str         rest   = buffer_str(&r->unwanted);
+        enum engine_result result = ENGINE_OK;
+
+        for (; rest.len > 0 && result == ENGINE_OK; rest = str_skip(rest, sizeof(uint64_t))) {
+                struct store_change change = { .verb = STORE_REMOVE };
+
+                memcpy(&change.key, rest.ptr, sizeof change.key);
+                result = store_apply(r->store, &change);
+        }
+        return result;
+}
+
+static enum engine_result set_damaged_aside(struct recovery *r)
+{
+        struct engine     *engine = r->store->engine;
+        enum engine_result result = ENGINE_OK;
+        struct str         key, value;
+
+        for (struct str rest = buffer_str(&r->damaged); rest.len > 0 && result == ENGINE_OK;
+             rest            = str_skip(rest, 1 + key.len)) {
+                key    = str_from(rest.ptr + 1, (size_t)rest.ptr[0]);
+                result = engine->ops->get(engine, ENGINE_RECORDS, key, &value);
+                if (result == ENGINE_OK || result == ENGINE_DAMAGED)
+                        result = store_set_aside(r->store, ENGINE_RECORDS, key, value,
+                                                 "the record or its message does not read");
+        }
+        return result;
+}
+
+/* On a disk that is full what is not wanted goes with the first batch that can be written, before
+ * or with any mark that would make it wanted; what is damaged stays for the next start to find. */
+static void leave_for_later(struct recovery *r)
+{
+        struct shard *shard = r->store->broker->shards[0];
+        uint64_t      key;
+
+        LOG(WARNING, "store.full", F_TEXT("reason", r->store->engine->why),
+            F_TEXT("hint", "what must be kept is refused until there is room"));
+        role_claim(&shard->loop);
+        for (struct str rest = buffer_str(&r->unwanted); rest.len > 0;
+             rest            = str_skip(rest, sizeof key)) {
+                memcpy(&key, rest.ptr, sizeof key);
+                journal_remove_key(shard, key);
+        }
+        role_leave();
+}
+
+/* Ends the transaction. */
+static enum engine_result tidy(struct recovery *r)
+{
+        const struct engine_ops *ops    = r->store->engine->ops;
+        enum engine_result       result = remove_unwanted(r);
+
+        if (result == ENGINE_OK)
+                result = set_damaged_aside(r);
+        if (result == ENGINE_OK)
+                result = ops->commit(r->store->engine);
+        else
+                ops->abort(r->store->engine);
+        if (result != ENGINE_FULL)
+                return result;
+        leave_for_later(r);
+        return ENGINE_OK;
 }
 
 /* New keys and guids follow the newest that are stored, even when the clock has stepped back. */
@@ -317,21 +374,34 @@ static bool give_up(const struct recovery *r)
         return false;
 }
 
+static enum engine_result read_all(struct recovery *r)
+{
+        struct engine     *engine = r->store->engine;
+        enum engine_result result = engine->ops->begin(engine);
+
+        if (result != ENGINE_OK)
+                return result;
+        map_init(&r->sessions, session_key_of, r->store->broker->key);
+        result = scan(r);
+        map_deinit(&r->sessions);
+        if (result == ENGINE_OK)
+                result = tidy(r);
+        else
+                engine->ops->abort(engine);
+        if (result == ENGINE_OK)
+                engine->ops->rest(engine);
+        return result;
+}
+
 bool store_recover(struct store *store)
 {
         struct engine     *engine = store->engine;
         struct recovery    r      = { .store = store };
-        enum engine_result result = engine->ops->begin(engine);
+        enum engine_result result = read_all(&r);
 
-        if (result != ENGINE_OK)
-                return give_up(&r);
-        map_init(&r.sessions, session_key_of, store->broker->key);
-        result = scan(&r);
-        map_deinit(&r.sessions);
-        if (result != ENGINE_OK)
-                engine->ops->abort(engine);
-        else
-                result = engine->ops->commit(engine);
+        r.dropped = buffer_len(&r.unwanted) / sizeof(uint64_t);
+        buffer_deinit(&r.unwanted);
+        buffer_deinit(&r.damaged);
         if (result != ENGINE_OK)
                 return give_up(&r);
         go_on_behind(&r);

@@ -165,5 +165,41 @@ TEST(new_keys_follow_the_newest_that_is_whole)
         vault_free(vault);
 }
 
+static uint64_t records_in(struct vault *vault)
+{
+        struct engine *engine = engine_memory_open(vault);
+        struct str     key, value;
+        uint64_t       count = 0;
+
+        EXPECT_EQ(engine->ops->begin(engine), ENGINE_OK);
+        while (engine->ops->walk(engine, ENGINE_RECORDS, count == 0, &key, &value) == ENGINE_OK)
+                count++;
+        engine->ops->abort(engine);
+        engine->ops->close(engine);
+        return count;
+}
+
+TEST(a_start_on_a_full_disk_goes_on_and_tidies_when_there_is_room)
+{
+        struct vault *vault = vault_new();
+        struct world *world;
+
+        fill(vault, nobodys);
+        log_set_sink(quiet, NULL);
+        vault_fill_after(vault, 0);
+        world = start(vault);
+        EXPECT(world != NULL);
+        EXPECT(world_run(world));
+        EXPECT_EQ(world->broker.shards[0]->stats.sessions, 1);
+        EXPECT_EQ(records_in(vault), 4);
+        vault_fill_after(vault, UINT64_MAX);
+        EXPECT(world_advance(world, 2000));
+        EXPECT_EQ(records_in(vault), 3);
+        log_set_sink(NULL, NULL);
+        world_free(world);
+        vault_free(vault);
+}
+
 SUITE(recover, CASE(a_start_goes_on_without_what_it_cannot_use),
-      CASE(new_keys_follow_the_newest_that_is_whole))
+      CASE(new_keys_follow_the_newest_that_is_whole),
+      CASE(a_start_on_a_full_disk_goes_on_and_tidies_when_there_is_room))
