@@ -286,17 +286,20 @@ static bool play_set(struct player *player, const char *word)
 
 static bool begin_world(struct player *player, uint64_t start_ms)
 {
-        const struct world_plan plan = {
+        struct client_listener  listener = { .name = NULL };
+        const struct world_plan plan     = {
                 .shards     = player->shards,
                 .settings   = &player->config.settings,
                 .seed       = 1 + player->restarts,
                 .start_ms   = start_ms,
                 .durability = player->config.durability,
+                .listener   = &listener,
                 .vault      = player->vault,
                 .prepare    = authenticator_add,
                 .context    = &player->authenticator,
         };
 
+        config_listener_terms(&player->config.listeners[0], &listener);
         player->world = world_new(&plan);
         return player->world != NULL || complain(player, "a world", "no memory");
 }

@@ -6,23 +6,47 @@
 #include <string.h>
 
 #include "broker/config.h"
+#include "client/client.h"
+#include "net/network.h"
 
 #define BIT(type) (1u << LISTENER_##type)
 #define FIELD(field)                                                                               \
         offsetof(struct config_listener, field), sizeof(((struct config_listener *)NULL)->field)
-#define LISTENER_SECTION(title) { TYPES_ALL, { .kind = OPTION_SECTION, .help = (title) } },
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define LISTENER_SECTION(title)                                                                    \
+        { TYPES_ALL, { .kind = OPTION_SECTION, .help = (title) }, NULL, NULL, 0 },
 #define LISTENER_OPTION(types, key, kind, field, min, max, when, help)                             \
         { TYPES_##types,                                                                           \
-          { (key), OPTION_##kind, FIELD(field), (min), (max), NULL, OPTION_##when, (help) } },
+          { (key), OPTION_##kind, FIELD(field), (min), (max), NULL, OPTION_##when, (help) },       \
+          NULL, NULL, 0 },
 #define LISTENER_ENUM(types, key, field, words, when, help)                                        \
         { TYPES_##types,                                                                           \
-          { (key), OPTION_WORD, FIELD(field), 0, 0, (words), OPTION_##when, (help) } },
+          { (key), OPTION_WORD, FIELD(field), 0, 0, (words), OPTION_##when, (help) },              \
+          NULL, NULL, 0 },
+#define LISTENER_SET(types, key, field, words, when, help)                                         \
+        { TYPES_##types,                                                                           \
+          { (key), OPTION_WORDS, FIELD(field), 0, 0, (words), OPTION_##when, (help) },             \
+          NULL, NULL, 0 },
+#define LISTENER_CHECKED(types, key, field, valid, wanted, when, help)                             \
+        { TYPES_##types,                                                                           \
+          { (key), OPTION_TEXT, FIELD(field), 0, 0, NULL, OPTION_##when, (help) },                 \
+          (valid), (wanted), 0 },
+#define LISTENER_LIST(types, key, field, valid, wanted, when, help)                                \
+        { TYPES_##types,                                                                           \
+          { (key), OPTION_TEXT, FIELD(field[0]), 0, 0, NULL, OPTION_##when, (help) },              \
+          (valid), (wanted), LENGTH(((struct config_listener *)NULL)->field) },
+
+enum { ELEMENT_KEY_SIZE = 64 };
 
 /* What a row's first column may say. */
 enum {
         TYPES_ALL  = (1u << LISTENER_TYPES) - 1,
+        TYPES_INET = TYPES_ALL & ~BIT(UNIX),
         TYPES_UNIX = BIT(UNIX),
 };
+
+static const char *const anonymous_words[] = { "default", "on", "off", NULL }; /* by enum */
+static const char *const version_words[]   = { "3.1", "3.1.1", "5", NULL };
 
 const struct listener_option listener_options[] = {
 #include "broker/listener.tbl.h"
@@ -34,7 +58,8 @@ const char *const listener_types[] = { "tcp", "tls", "ws", "wss", "unix", NULL }
 
 static const struct config_listener listener_default = {
         .name = "external", .max_connections = 102400, .backlog = 1024,
-        .durability = DURABILITY_STRICT, .socket_mode = 0660
+        .durability = DURABILITY_STRICT, .versions = 7, .nodelay = true, .keepalive_s = 60,
+        .socket_mode = 0660
 };
 static const char external_bind[] = "[::]:1883";
 
@@ -102,6 +127,18 @@ bool config_listener_set(struct config *config, struct str rest, struct str valu
         return true;
 }
 
+static bool rules_allow_nobody(const struct config_listener *listener)
+{
+        bool any = false;
+
+        for (unsigned i = 0; i < LISTENER_RULES_MAX; i++) {
+                if (listener->access[i][0] == 'a')      /* allow */
+                        return false;
+                any = any || listener->access[i][0] != '\0';
+        }
+        return any;
+}
+
 void config_listener_check(struct config *config, const char *where, struct config_errors *errors)
 {
         char key[LISTENER_KEY_SIZE], why[OPTION_WHY_SIZE];
@@ -114,6 +151,10 @@ void config_listener_check(struct config *config, const char *where, struct conf
                 if (type == LISTENER_TLS || type == LISTENER_WS || type == LISTENER_WSS)
                         config_error(errors, "%s: %s: listeners of this type are not built yet",
                                      where, key);
+                if (rules_allow_nobody(listener))
+                        config_error(errors, "%s: %s.access: no rule allows anyone; whom none "
+                                     "matches is denied, so add %s.access.N = allow all", where,
+                                     key, key);
                 if (listener->bind[0] != '\0')
                         continue;
                 if (is_external_tcp(listener))
@@ -160,11 +201,49 @@ void config_listener_key(const struct config_listener *listener, char to[static 
                  listener->name);
 }
 
+/* The option of a list's element, "access.3"; false when it has no such element. */
+static bool element(const struct listener_option *row, unsigned number, struct option *out,
+                    char key[static ELEMENT_KEY_SIZE])
+{
+        if (number < 1 || number > row->count)
+                return false;
+        snprintf(key, ELEMENT_KEY_SIZE, "%s.%u", row->option.key, number);
+        *out = row->option;
+        out->key = key;
+        out->offset += (number - 1) * row->option.size;
+        return true;
+}
+
+void config_listener_terms(const struct config_listener *listener, struct client_listener *out)
+{
+        out->max_connections      = listener->max_connections;
+        out->durability           = listener->durability;
+        out->identity_as_username = listener->identity_as_username;
+        out->mountpoint           = listener->mountpoint[0] != '\0' ? listener->mountpoint : NULL;
+        out->versions             = listener->versions;
+        out->anonymous            = listener->anonymous;
+}
+
+static unsigned diff_option(const struct option *option, const struct config_listener *from,
+                            const struct config_listener *to, struct buffer *lines)
+{
+        char key[LISTENER_KEY_SIZE], old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
+
+        if (option->kind == OPTION_SECTION || option_same(option, from, to))
+                return 0;
+        config_listener_key(from, key);
+        option_format(option, from, old);
+        option_format(option, to, fresh);
+        buffer_printf(lines, "%s.%s: %s -> %s%s\n", key, option->key, old, fresh,
+                      option->reloadable ? "" : " (needs a restart)");
+        return !option->reloadable;
+}
+
 static unsigned diff_options(const struct config_listener *from, const struct config_listener *to,
                              struct buffer *lines)
 {
         unsigned count = 0;
-        char     key[LISTENER_KEY_SIZE], old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
+        char     key[LISTENER_KEY_SIZE], element_key[ELEMENT_KEY_SIZE];
 
         config_listener_key(from, key);
         if (strcmp(from->bind, to->bind) != 0) {
@@ -172,15 +251,13 @@ static unsigned diff_options(const struct config_listener *from, const struct co
                 count++;
         }
         for (size_t i = 0; i < listener_option_count; i++) {
-                const struct option *option = &listener_options[i].option;
+                const struct listener_option *row = &listener_options[i];
+                struct option                 option;
 
-                if (option->kind == OPTION_SECTION || option_same(option, from, to))
-                        continue;
-                option_format(option, from, old);
-                option_format(option, to, fresh);
-                buffer_printf(lines, "%s.%s: %s -> %s%s\n", key, option->key, old, fresh,
-                              option->reloadable ? "" : " (needs a restart)");
-                count += !option->reloadable;
+                if (row->count == 0)
+                        count += diff_option(&row->option, from, to, lines);
+                for (unsigned n = 1; element(row, n, &option, element_key); n++)
+                        count += diff_option(&option, from, to, lines);
         }
         return count;
 }
@@ -251,16 +328,41 @@ static bool set_path(struct config_listener *listener, struct str value, char *w
         return true;
 }
 
+/* The row's key, or one of its numbers: then *option is that element's. */
+static bool is_key(const struct listener_option *row, struct str key, struct option *option,
+                   char name[static ELEMENT_KEY_SIZE])
+{
+        if (row->count == 0)
+                return str_eq(key, str_of(row->option.key));
+        for (unsigned n = 1; element(row, n, option, name); n++) {
+                if (str_eq(key, str_of(name)))
+                        return true;
+        }
+        return false;
+}
+
+static bool value_fits(const struct listener_option *row, struct str value, char *why)
+{
+        if (row->valid == NULL || value.len == 0 || row->valid(value))
+                return true;
+        snprintf(why, OPTION_WHY_SIZE, "\"%.*s\" is not %s",
+                 (int)(value.len < 100 ? value.len : 100), value.ptr, row->wanted);
+        return false;
+}
+
 static bool set_option(struct config_listener *listener, struct str key, struct str value,
                        char *why)
 {
         for (size_t i = 0; i < listener_option_count; i++) {
-                const struct listener_option *row = &listener_options[i];
+                const struct listener_option *row    = &listener_options[i];
+                struct option                 option = row->option;
+                char                          name[ELEMENT_KEY_SIZE];
 
-                if (row->option.key == NULL || !str_eq(key, str_of(row->option.key)))
+                if (row->option.key == NULL || !is_key(row, key, &option, name))
                         continue;
                 if (row->types & (1u << listener->type))
-                        return option_parse(&row->option, value, listener, why);
+                        return value_fits(row, value, why) &&
+                               option_parse(&option, value, listener, why);
                 snprintf(why, OPTION_WHY_SIZE, "listeners of type %s have no such option",
                          listener_types[listener->type]);
                 return false;
@@ -271,8 +373,8 @@ static bool set_option(struct config_listener *listener, struct str key, struct 
 
 static void unknown_key(enum listener_type type, struct str key, char *why)
 {
-        const char *nearest = NULL;
-        unsigned    least   = (unsigned)(key.len / 3) + 1;      /* as option_nearest() */
+        const struct listener_option *nearest = NULL;
+        unsigned                      least = (unsigned)(key.len / 3) + 1; /* option_nearest()'s */
 
         for (size_t i = 0; i < listener_option_count; i++) {
                 const struct listener_option *row = &listener_options[i];
@@ -283,12 +385,18 @@ static void unknown_key(enum listener_type type, struct str key, char *why)
                 apart = option_distance(key, str_of(row->option.key));
                 if (apart < least) {
                         least   = apart;
-                        nearest = row->option.key;
+                        nearest = row;
                 }
         }
-        snprintf(why, OPTION_WHY_SIZE, "unknown option of a listener; %s%s%s",
-                 nearest != NULL ? "did you mean " : "linnetd --help lists them",
-                 nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+        if (nearest == NULL)
+                snprintf(why, OPTION_WHY_SIZE,
+                         "unknown option of a listener; linnetd --help lists them");
+        else if (nearest->count == 0)
+                snprintf(why, OPTION_WHY_SIZE, "unknown option of a listener; did you mean %s?",
+                         nearest->option.key);
+        else
+                snprintf(why, OPTION_WHY_SIZE, "unknown option of a listener; %s.1 to %s.%u are",
+                         nearest->option.key, nearest->option.key, nearest->count);
 }
 
 static bool is_external_tcp(const struct config_listener *listener)

@@ -9,17 +9,21 @@
 #include "base/buffer.h"
 #include "base/str.h"
 #include "broker/option.h"
+#include "client/mount.h"
+#include "core/access.h"
 #include "core/store_port.h"
 #include "net/address.h"
 
 struct config;
 struct config_errors;
+struct client_listener;
 
 enum listener_type {
         LISTENER_TCP, LISTENER_TLS, LISTENER_WS, LISTENER_WSS, LISTENER_UNIX, LISTENER_TYPES
 };
 
 enum { CONFIG_LISTENERS_MAX = 64, CONFIG_NAME_SIZE = 32, CONFIG_BIND_SIZE = 108 };
+enum { LISTENER_RULES_MAX = 16, LISTENER_RULE_SIZE = 64 };
 
 struct config_listener {
         enum listener_type type;
@@ -29,6 +33,12 @@ struct config_listener {
         uint32_t        max_connections;        /* 0: no limit */
         uint32_t        backlog;
         enum durability durability;             /* the most that its clients get */
+        char            mountpoint[MOUNTPOINT_SIZE];
+        uint32_t        versions;               /* of MQTT; bits by client_version_bit() */
+        enum access_anonymous anonymous;
+        bool            nodelay;
+        uint32_t        keepalive_s;            /* TCP's, not MQTT's; 0: none */
+        char            access[LISTENER_RULES_MAX][LISTENER_RULE_SIZE]; /* empty: none */
         bool            identity_as_username;
         uint32_t        socket_mode;            /* unix: of the socket file */
         char            socket_owner[64];       /* unix: empty: the broker's own */
@@ -40,6 +50,9 @@ struct config_listener {
 struct listener_option {
         unsigned      types;                    /* bits by enum listener_type */
         struct option option;                   /* its field is in struct config_listener */
+        bool        (*valid)(struct str value); /* of a text, not empty; NULL: any */
+        const char   *wanted;                   /* what it is not then */
+        unsigned      count;                    /* of an array of texts, "key.1" the first; or 0 */
 };
 
 extern const char *const            listener_types[];   /* "tcp", by enum; NULL at the end */
@@ -60,6 +73,9 @@ void config_listener_check(struct config *config, const char *where, struct conf
 /* config_diff()'s part of the listeners. */
 unsigned config_listener_diff(const struct config *from, const struct config *to,
                               struct buffer *lines);
+
+/* What its clients know of it, but for its name; points into the listener. */
+void config_listener_terms(const struct config_listener *listener, struct client_listener *out);
 
 /* "listener.tcp.external" */
 enum { LISTENER_KEY_SIZE = 64 };

@@ -71,6 +71,20 @@ TEST(what_is_wrong_is_told)
                   "unknown option of a listener; did you mean max_clients?" },
                 { "listener.tcp.a.mod", "1",
                   "unknown option of a listener; linnetd --help lists them" },
+                { "listener.tcp.a.access.0", "allow all",
+                  "unknown option of a listener; access.1 to access.16 are" },
+                { "listener.tcp.a.access.17", "allow all",
+                  "unknown option of a listener; access.1 to access.16 are" },
+                { "listener.tcp.a.access.1", "allow 10.0.0.1/8",
+                  "\"allow 10.0.0.1/8\" is not allow or deny, and a network or all" },
+                { "listener.unix.a.nodelay", "on", "listeners of type unix have no such option" },
+                { "listener.tcp.a.versions", "3.1,4",
+                  "\"3.1,4\" is not some, with commas, of 3.1, 3.1.1, 5" },
+                { "listener.tcp.a.versions", "",
+                  "\"\" is not some, with commas, of 3.1, 3.1.1, 5" },
+                { "listener.tcp.a.mountpoint", "a/+/",
+                  "\"a/+/\" is not levels of a topic that end in /, without wildcards or a $ in "
+                  "front" },
         };
         struct config    *config = fresh();
         const struct row *row;
@@ -98,6 +112,23 @@ TEST(an_address_is_asked_for)
         config_errors_deinit(&errors);
 }
 
+TEST(rules_that_let_nobody_in_are_a_mistake)
+{
+        struct config       *config = fresh();
+        struct config_errors errors = { 0 };
+
+        set(config, "listener.tcp.external.access.3", "deny 10.0.0.0/8");
+        EXPECT(!config_check(config, "a.conf", &errors));
+        EXPECT(str_eq(buffer_str(&errors.text),
+                      STR("a.conf: listener.tcp.external.access: no rule allows anyone; whom none "
+                          "matches is denied, so add listener.tcp.external.access.N = allow "
+                          "all\n")),
+               "%.*s", STR_ARGS(buffer_str(&errors.text)));
+        config_errors_deinit(&errors);
+        set(config, "listener.tcp.external.access.4", "allow all");
+        EXPECT(config_check(config, "a.conf", &errors));
+}
+
 TEST(a_difference_names_every_key)
 {
         static struct config from;
@@ -113,12 +144,17 @@ TEST(a_difference_names_every_key)
         set(to, "listener.tcp.a.backlog", "7");
         set(to, "listener.unix.stays", "/stays");
         set(to, "listener.unix.stays.mode", "600");
+        set(to, "listener.unix.stays.access.2", "deny all");
+        set(to, "listener.unix.stays.versions", "5,3.1");
         set(to, "listener.unix.new", "/new");
-        EXPECT_EQ(config_diff(&from, to, &lines), 5);
+        EXPECT_EQ(config_diff(&from, to, &lines), 7);
         EXPECT(str_eq(buffer_str(&lines),
                       STR("listener.tcp.a: 1884 -> 1885 (needs a restart)\n"
                           "listener.tcp.a.backlog: 1024 -> 7 (needs a restart)\n"
                           "listener.unix.gone: /gone -> none (needs a restart)\n"
+                          "listener.unix.stays.access.2: \"\" -> \"deny all\" (needs a restart)\n"
+                          "listener.unix.stays.versions: 3.1,3.1.1,5 -> 3.1,5 (needs a "
+                          "restart)\n"
                           "listener.unix.stays.mode: 0660 -> 0600 (needs a restart)\n"
                           "listener.unix.new: none -> /new (needs a restart)\n")),
                "%.*s", STR_ARGS(buffer_str(&lines)));
@@ -126,4 +162,5 @@ TEST(a_difference_names_every_key)
 }
 
 SUITE(config_listener, CASE(types_have_names_and_an_alias), CASE(what_is_wrong_is_told),
-      CASE(an_address_is_asked_for), CASE(a_difference_names_every_key))
+      CASE(an_address_is_asked_for), CASE(rules_that_let_nobody_in_are_a_mistake),
+      CASE(a_difference_names_every_key))

@@ -21,6 +21,7 @@ struct gate {
         struct config_listener config;
         struct client_listener clients;         /* what they know of it */
         char                   name[64];        /* "tcp:external" */
+        char                   rules[LISTENER_RULES_MAX * LISTENER_RULE_SIZE];
         struct doors          *doors;
         bool                   has_file;        /* Unix: the socket's, to be removed */
         unsigned               next;            /* Unix: the shard that gets the next client */
@@ -117,6 +118,21 @@ static struct transport *add_layers(const struct gate *gate, struct transport *t
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* In the order of their numbers, one a line. */
+static void take_rules(struct gate *gate)
+{
+        size_t used = 0;
+
+        for (unsigned i = 0; i < LISTENER_RULES_MAX; i++) {
+                const char *rule = gate->config.access[i];
+
+                if (rule[0] != '\0')
+                        used += (size_t)snprintf(gate->rules + used, sizeof gate->rules - used,
+                                                 "%s%s", used > 0 ? "\n" : "", rule);
+        }
+        gate->clients.rules = used > 0 ? gate->rules : NULL;
+}
+
 static struct gate *gate_new(struct doors *doors, const struct config_listener *config)
 {
         unsigned     shards = doors->broker->shard_count;
@@ -128,10 +144,9 @@ static struct gate *gate_new(struct doors *doors, const struct config_listener *
         gate->doors  = doors;
         snprintf(gate->name, sizeof gate->name, "%s:%s", listener_types[config->type],
                  config->name);
-        gate->clients.name                 = gate->name;
-        gate->clients.max_connections      = config->max_connections;
-        gate->clients.durability           = config->durability;
-        gate->clients.identity_as_username = config->identity_as_username;
+        gate->clients.name = gate->name;
+        config_listener_terms(&gate->config, &gate->clients);
+        take_rules(gate);
         for (unsigned i = 0; i < shards; i++) {
                 gate->door[i].gate              = gate;
                 gate->door[i].listener.context  = &gate->door[i];
@@ -169,12 +184,17 @@ static bool open_failed(const struct gate *gate, const char *reason)
 
 static bool open_tcp(struct gate *gate)
 {
+        const struct listener_tuning tuning = {
+                .backlog     = (int)gate->config.backlog,
+                .nodelay     = gate->config.nodelay,
+                .keepalive_s = gate->config.keepalive_s,
+        };
         struct address address = gate->config.address;
 
         for (unsigned i = 0; i < gate->doors->broker->shard_count; i++) {
                 struct listener *listener = &gate->door[i].listener;
 
-                if (!listener_open(listener, &address, (int)gate->config.backlog))
+                if (!listener_open(listener, &address, &tuning))
                         return open_failed(gate, strerror(errno));
                 address = listener->address;    /* the port that the kernel chose for the first */
         }

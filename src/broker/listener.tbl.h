@@ -1,7 +1,8 @@
-/* Every option of a listener: which types have it (TCP | TLS | ..., or ALL), key, kind, field of
- * struct config_listener, least and greatest value in the field's own unit, whether a reload
+/* Every option of a listener: which types have it (a TYPES_ of config_listener.c), key, kind, field
+ * of struct config_listener, least and greatest value in the field's own unit, whether a reload
  * applies it (RELOAD) or only a restart (FIXED), its help. ENUMs name their words instead of the
- * two bounds. The defaults are in config_listener.c. */
+ * two bounds, and SETs, which take several; CHECKED texts name who checks them, and what they are
+ * then; LISTs are that, as key.1, key.2 and so on. The defaults are in config_listener.c. */
 LISTENER_SECTION("Every listener")
 LISTENER_OPTION(ALL, "max_clients", NUMBER, max_connections, 0, UINT32_MAX, FIXED,
                 "connections at once; 0: no limit")
@@ -9,6 +10,25 @@ LISTENER_OPTION(ALL, "backlog", NUMBER, backlog, 1, 65535, FIXED,
                 "connections the kernel holds until they are accepted")
 LISTENER_ENUM(ALL, "durability", durability, option_durabilities, FIXED,
               "less than the broker's durability for its clients: relaxed or memory")
+LISTENER_LIST(ALL, "access", access, network_rule_valid, "allow or deny, and a network or all",
+              FIXED,
+              "who may connect: allow or deny ADDRESS/BITS or all, in the order of their numbers. "
+              "The first that matches decides; with any rule, whom none matches is denied")
+LISTENER_ENUM(ALL, "allow_anonymous", anonymous, anonymous_words, FIXED,
+              "lets in whom no authentication knows, or nobody of them; default: as "
+              "mqtt.allow_anonymous says")
+LISTENER_SET(ALL, "versions", versions, version_words, FIXED,
+             "of MQTT that are spoken; a client of another one is told")
+LISTENER_CHECKED(ALL, "mountpoint", mountpoint, mount_pattern_valid,
+                 "levels of a topic that end in /, without wildcards or a $ in front", FIXED,
+                 "stands before every topic of its clients, who do not see it: dev/%c/ with the "
+                 "client identifier for %c and the username for %u. Rules and other clients see it")
+
+LISTENER_SECTION("TCP")
+LISTENER_OPTION(INET, "nodelay", SWITCH, nodelay, 0, 1, FIXED,
+                "sends at once what there is to send; off: Nagle's algorithm may wait for more")
+LISTENER_OPTION(INET, "tcp_keepalive", SECONDS, keepalive_s, 0, 32767, FIXED,
+                "of silence until TCP asks whether the peer is still there; 0: never")
 
 LISTENER_SECTION("Unix sockets")
 LISTENER_OPTION(UNIX, "mode", OCTAL, socket_mode, 0, 0777, FIXED,

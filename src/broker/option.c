@@ -54,6 +54,7 @@ static bool     parse_digits(struct str *rest, uint64_t *number);
 static bool     parse_octal(struct str value, uint64_t *amount);
 static bool     parse_switch(struct str value, uint64_t *amount);
 static bool     parse_word(const char *const *words, struct str value, uint64_t *amount);
+static bool     parse_words(const char *const *words, struct str value, uint64_t *amount);
 static bool     parse_text(const struct option *option, struct str value, char *field, char *why);
 static void     expected(const struct option *option, char *to, size_t size);
 static uint64_t field_get(const struct option *option, const void *base);
@@ -159,6 +160,8 @@ static bool parse_amount(const struct option *option, struct str value, uint64_t
                 return parse_switch(value, amount);
         case OPTION_WORD:
                 return parse_word(option->words, value, amount);
+        case OPTION_WORDS:
+                return parse_words(option->words, value, amount);
         case OPTION_TEXT:
         case OPTION_SECTION:
                 break;
@@ -239,6 +242,21 @@ static bool parse_word(const char *const *words, struct str value, uint64_t *amo
         return false;
 }
 
+/* "3.1.1,5": at least one. */
+static bool parse_words(const char *const *words, struct str value, uint64_t *amount)
+{
+        struct str word;
+        uint64_t   at;
+
+        *amount = 0;
+        while (str_cut(&value, ',', &word)) {
+                if (!parse_word(words, word, &at))
+                        return false;
+                *amount |= (uint64_t)1 << at;
+        }
+        return *amount != 0;
+}
+
 static bool parse_text(const struct option *option, struct str value, char *field, char *why)
 {
         if (value.len >= option->size) {
@@ -270,11 +288,13 @@ static void expected(const struct option *option, char *to, size_t size)
         };
         size_t used;
 
-        if (option->kind != OPTION_WORD) {
+        if (option->kind != OPTION_WORD && option->kind != OPTION_WORDS) {
                 snprintf(to, size, "%s", wanted[option->kind]);
                 return;
         }
-        used = (size_t)snprintf(to, size, "one of %s", option->words[0]);
+        used = (size_t)snprintf(to, size, "%s of %s",
+                                option->kind == OPTION_WORD ? "one" : "some, with commas,",
+                                option->words[0]);
         for (size_t i = 1; option->words[i] != NULL && used < size; i++)
                 used += (size_t)snprintf(to + used, size - used, ", %s", option->words[i]);
 }
@@ -316,6 +336,18 @@ static void field_set(const struct option *option, void *base, uint64_t amount)
         }
 }
 
+static void format_words(const char *const *words, uint64_t amount, char *to, size_t size)
+{
+        size_t used = 0;
+
+        to[0] = '\0';
+        for (unsigned i = 0; words[i] != NULL && used < size; i++) {
+                if (amount & (uint64_t)1 << i)
+                        used += (size_t)snprintf(to + used, size - used, "%s%s",
+                                                 used > 0 ? "," : "", words[i]);
+        }
+}
+
 static void format_amount(const struct option *option, uint64_t amount, char *to, size_t size)
 {
         const struct unit *unit = option->kind == OPTION_BYTES ? byte_units : time_units;
@@ -324,6 +356,8 @@ static void format_amount(const struct option *option, uint64_t amount, char *to
                 snprintf(to, size, "%s", amount != 0 ? "on" : "off");
         } else if (option->kind == OPTION_WORD) {
                 snprintf(to, size, "%s", option->words[amount]);
+        } else if (option->kind == OPTION_WORDS) {
+                format_words(option->words, amount, to, size);
         } else if (option->kind == OPTION_OCTAL) {
                 snprintf(to, size, "%04" PRIo64, amount);
         } else if (option->kind == OPTION_NUMBER || amount == 0) {

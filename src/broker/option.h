@@ -15,7 +15,9 @@ struct config;
 
 enum option_kind {
         OPTION_NUMBER, OPTION_BYTES, OPTION_SECONDS, OPTION_MILLIS, OPTION_PERCENT,
-        OPTION_OCTAL, OPTION_SWITCH, OPTION_WORD, OPTION_TEXT,
+        OPTION_OCTAL, OPTION_SWITCH, OPTION_WORD,
+        OPTION_WORDS,                           /* some of `words`, as bits by their place */
+        OPTION_TEXT,
         OPTION_SECTION                          /* no option: a heading, its text in `help` */
 };
 

@@ -6,8 +6,9 @@
 
 #include "broker/config.h"
 
-enum { PREFIX_SIZE = 64 };
+enum { PREFIX_SIZE = 64, KEY_SIZE = 64 };
 
+static struct option shown_option(const struct listener_option *row, char key[static KEY_SIZE]);
 static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base);
 static void row_reference(FILE *out, const char *prefix, const struct option *option,
                           const void *base);
@@ -33,7 +34,8 @@ static const char listeners_head[] =
 void options_help(FILE *out)
 {
         struct config defaults;
-        char          prefix[PREFIX_SIZE];
+        struct option option;
+        char          prefix[PREFIX_SIZE], key[KEY_SIZE];
 
         config_init(&defaults);
         for (size_t i = 0; i < option_count; i++)
@@ -43,14 +45,16 @@ void options_help(FILE *out)
         fprintf(out, "  %-44s %s\n", "listener.unix.<name> = PATH", "on a Unix socket");
         for (size_t i = 0; i < listener_option_count; i++) {
                 listener_prefix(listener_options[i].types, prefix);
-                row_help(out, prefix, &listener_options[i].option, &defaults.listeners[0]);
+                option = shown_option(&listener_options[i], key);
+                row_help(out, prefix, &option, &defaults.listeners[0]);
         }
 }
 
 void options_reference(FILE *out)
 {
         struct config defaults;
-        char          prefix[PREFIX_SIZE];
+        struct option option;
+        char          prefix[PREFIX_SIZE], key[KEY_SIZE];
 
         config_init(&defaults);
         fputs(page_head, out);
@@ -59,8 +63,21 @@ void options_reference(FILE *out)
         fputs(listeners_head, out);
         for (size_t i = 0; i < listener_option_count; i++) {
                 listener_prefix(listener_options[i].types, prefix);
-                row_reference(out, prefix, &listener_options[i].option, &defaults.listeners[0]);
+                option = shown_option(&listener_options[i], key);
+                row_reference(out, prefix, &option, &defaults.listeners[0]);
         }
+}
+
+/* "access.<n>" for a list. */
+static struct option shown_option(const struct listener_option *row, char key[static KEY_SIZE])
+{
+        struct option option = row->option;
+
+        if (row->count == 0)
+                return option;
+        snprintf(key, KEY_SIZE, "%s.<n>", option.key);
+        option.key = key;
+        return option;
 }
 
 static void row_help(FILE *out, const char *prefix, const struct option *option, const void *base)
@@ -119,7 +136,8 @@ static void takes(FILE *out, const struct option *option)
                 fputs("`on`, `off`", out);
         } else if (option->kind == OPTION_TEXT) {
                 fprintf(out, "text, at most %zu bytes", option->size - 1);
-        } else if (option->kind == OPTION_WORD) {
+        } else if (option->kind == OPTION_WORD || option->kind == OPTION_WORDS) {
+                fputs(option->kind == OPTION_WORDS ? "some of " : "", out);
                 for (size_t i = 0; option->words[i] != NULL; i++)
                         fprintf(out, "%s`%s`", i > 0 ? ", " : "", option->words[i]);
         } else {

@@ -105,6 +105,7 @@ void client_free(struct client *c)
         mem_free((char *)(uintptr_t)c->client_id.ptr);
         mem_free((char *)(uintptr_t)c->username.ptr);
         mem_free((char *)(uintptr_t)c->auth_method.ptr);
+        mem_free((char *)(uintptr_t)c->mount.ptr);
         if (list_linked(&c->in_held_back))
                 list_remove(&c->in_held_back);
         list_remove(&c->in_manager);
@@ -276,8 +277,8 @@ static void read_turn(struct client *c)
                         return;
                 }
                 taken += (size_t)got;
-                if (c->state == CLIENT_WAITING) /* a proxy may have told of it just now */
-                        address_ip_text(transport_peer(t), c->ip);
+                if (c->state == CLIENT_WAITING && !client_learn_address(c))
+                        return;
                 c->keepalive.last_ms = client_now_ms(c);
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));

@@ -18,15 +18,26 @@
 
 struct client;
 
-/* What a listener says of its clients; outlives them. */
+/* What a listener says of its clients; outlives them. Zeroed it demands nothing. */
 struct client_listener {
         const char        *name;                        /* "tcp:external" */
+        const char        *rules;                       /* network_rules_allow(); NULL: none */
+        bool               peer_later;                  /* its first bytes tell the address */
+        const char        *mountpoint;                  /* a pattern (client/mount); NULL: none */
+        uint32_t           versions;                    /* bits by client_version_bit(); 0: all */
+        enum access_anonymous anonymous;
         uint32_t           max_connections;             /* 0: no limit */
         enum durability    durability;                  /* the most that its clients get */
         bool               identity_as_username;        /* transport_identity() is */
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
         _Atomic uint64_t   refused;                     /* beyond the limit */
+        _Atomic uint64_t   denied;                      /* by the rules */
 };
+
+static inline uint32_t client_version_bit(enum mqtt_version version)
+{
+        return 1u << (version - MQTT_3_1);
+}
 
 /* The clients of one shard. */
 struct client_manager;

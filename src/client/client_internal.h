@@ -40,6 +40,7 @@ struct client_manager {
         struct timer       relief;      /* set while there are any */
         struct output_pool pool;
         struct log_limit   refusals;
+        struct buffer      mounted;     /* the last topic that a mountpoint was put before */
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
         char              *scratch;     /* SCRATCH_BYTES: packets are encoded here; owned */
 };
@@ -69,6 +70,7 @@ struct client {
         struct timer            timer;          /* for CONNECT, keep alive or the end, by state */
         struct timer            expiry;         /* set while it is allowed until a certain time */
         uint64_t                accepted_ms;
+        bool                    admitted;       /* its address was looked at */
 
         /* the packet in hand */
         struct frame            frame;
@@ -102,6 +104,7 @@ struct client {
         uint32_t                packet_bytes_max;       /* towards the client */
         struct str              client_id;      /* owned */
         struct str              username;       /* owned */
+        struct str              mount;          /* owned; its mountpoint, ptr NULL: none */
         struct str              auth_method;    /* owned; ptr NULL: none */
         struct alias_table      aliases;
         enum durability         durability;     /* of what it publishes, and of its session */
@@ -137,6 +140,11 @@ static inline bool client_reads(const struct client *c)
 struct client *client_begin(struct client_manager *manager, struct transport *transport,
                             struct client_listener *listener, uint64_t accepted_ms) ON_SHARD;
 void client_free(struct client *c) ON_SHARD;
+
+/* With the first bytes, which may have told another address than the socket's. False: nobody may
+ * connect from there, and the client is lost. */
+bool client_learn_address(struct client *c) ON_SHARD;
+
 void client_enter(struct client *c, enum client_state state);
 
 /* Ends it, without a word to it. What waits is still written. The rest happens at the turn's end,

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "client/protocol.h"
+#include "net/network.h"
 
 /* A connection on its way to the shard where its client identifier is at home. */
 struct adopt_mail {
@@ -67,9 +68,43 @@ void client_manager_free(struct client_manager *manager)
         assert(manager->count == 0);
         manager->shard->broker->clients[manager->shard->loop.config.id] = NULL;
         output_pool_deinit(&manager->pool);
+        buffer_deinit(&manager->mounted);
         mem_free(manager->read_buffer);
         mem_free(manager->scratch);
         mem_free(manager);
+}
+
+/* By the listener's rules; a denial is counted and logged. */
+ON_SHARD static bool admits(struct client_manager *manager, struct client_listener *listener,
+                            const struct address *peer)
+{
+        char     address[ADDRESS_TEXT_SIZE];
+        uint32_t skipped = 0;
+
+        if (listener->rules == NULL || network_rules_allow(str_of(listener->rules), peer))
+                return true;
+        atomic_fetch_add_explicit(&listener->denied, 1, memory_order_relaxed);
+        if (!log_allowed(&manager->refusals, REFUSALS_LOGGED, manager->shard->loop.now.mono_ms,
+                         &skipped))
+                return false;
+        address_text(peer, address);
+        LOG(WARNING, "connection.denied", F_TEXT("address", address),
+            F_TEXT("listener", listener->name), F_TEXT("why", "the listener's access rules"),
+            F_U64("skipped", skipped));
+        return false;
+}
+
+bool client_learn_address(struct client *c)
+{
+        const struct address *peer = transport_peer(c->transport);
+
+        address_ip_text(peer, c->ip);
+        if (c->admitted || !c->listener->peer_later)
+                return true;
+        c->admitted = admits(c->manager, c->listener, peer);
+        if (!c->admitted)
+                client_lost(c, "denied by the listener's access rules");
+        return c->admitted;
 }
 
 void client_accept(struct client_manager *manager, struct transport *transport,
@@ -79,10 +114,12 @@ void client_accept(struct client_manager *manager, struct transport *transport,
                                                     memory_order_relaxed);
         bool     full   = listener->max_connections > 0 && before >= listener->max_connections;
         uint64_t now_ms = manager->shard->loop.now.mono_ms;
+        bool     denied = !listener->peer_later &&
+                          !admits(manager, listener, transport_peer(transport));
 
-        if (!full && client_begin(manager, transport, listener, now_ms) != NULL)
+        if (!denied && !full && client_begin(manager, transport, listener, now_ms) != NULL)
                 return;
-        if (full)
+        if (full && !denied)
                 atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
         atomic_fetch_sub_explicit(&listener->connections, 1, memory_order_relaxed);
         transport->ops->free(transport);

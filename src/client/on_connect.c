@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "client/mount.h"
 
 enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MAX at the worst */
 
@@ -24,8 +25,14 @@ static void tell_limits(const struct settings *settings, struct properties *out)
 
 void on_connect(struct client *c, const struct packet *packet)
 {
+        uint32_t      versions = c->listener->versions;
         struct packet held;
 
+        if (versions != 0 && !(versions & client_version_bit(c->version))) {
+                client_fail(c, REASON_UNSUPPORTED_PROTOCOL_VERSION,
+                            "its listener does not take this version of MQTT");
+                return;
+        }
         c->clean_start  = packet->connect.clean_start;
         c->keep_alive_s = packet->connect.keep_alive_s;
         c->durability   = durability_of(c);
@@ -39,7 +46,7 @@ void on_connect(struct client *c, const struct packet *packet)
                 return;
         }
         client_enter(c, CLIENT_AUTHENTICATING);
-        if (allowed(c, &held.connect))
+        if (mount_make(c) && allowed(c, &held.connect))
                 ask(c, &held.connect);
 }
 
@@ -163,6 +170,8 @@ static bool allowed(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_QOS_NOT_SUPPORTED, "QoS of the will beyond the maximum");
         else if (p->will.present && p->will.retain && !settings->retain_available)
                 client_fail(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");
+        else if (p->will.present && mount_topic(c, p->will.topic).ptr == NULL)
+                client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is too long");
         else if (p->will.present && str_starts(p->will.topic, STR("$SYS/")))
                 client_fail(c, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
         else if (p->version == MQTT_5 && property_has(&p->properties, PROPERTY_AUTH_DATA) &&
@@ -189,6 +198,7 @@ static void ask(struct client *c, const struct connect_packet *p)
         request->has_password = p->has_password;
         request->address      = str_of(c->ip);
         request->loopback     = address_is_loopback(transport_peer(c->transport));
+        request->anonymous    = c->listener->anonymous;
         request->method       = c->auth_method;
         if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))
                 request->data = p->properties.auth_data;
@@ -325,7 +335,7 @@ static bool set_will(struct client *c, struct session *session, const struct wil
         bool                        v5     = c->version == MQTT_5;
         uint64_t                    now_us = c->shard->loop.now.wall_us;
         const struct message_fields fields = {
-                .topic      = will->topic,
+                .topic      = mount_topic(c, will->topic),
                 .payload    = will->payload,
                 .qos        = will->qos,
                 .retain     = will->retain,     /* [MQTT3-3.1.2-16] [MQTT3-3.1.2-17]

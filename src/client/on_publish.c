@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "client/mount.h"
 #include "core/publish.h"
 #include "mqtt/topic.h"
 
@@ -37,6 +38,11 @@ void on_publish(struct client *c, const struct packet *packet)
         }
         if (topic_levels(topic) > c->shard->settings->max_topic_levels) {
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_levels");
+                return;
+        }
+        topic = mount_topic(c, topic);
+        if (topic.ptr == NULL) {
+                publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "too long for its mountpoint");
                 return;
         }
         question.topic = topic;

@@ -5,10 +5,13 @@
 
 #include <assert.h>
 
+#include "client/mount.h"
 #include "core/replay.h"
 #include "core/subscription.h"
 #include "mqtt/topic.h"
 
+static bool        next_item(struct client *c, struct str *filters,
+                             struct subscribe_item *item) ON_SHARD;
 static bool        verdicts_of(struct client *c, const struct subscribe_packet *s) ON_SHARD;
 static enum reason name_check(struct client *c, const struct subscribe_item *item,
                               struct subscription_name *name) ON_SHARD;
@@ -32,7 +35,7 @@ void on_subscribe(struct client *c, const struct packet *packet)
         const struct str verdicts = buffer_str(&c->verdicts);
         struct str       filters  = s->filters;
 
-        for (unsigned i = 0; subscribe_next(&filters, &item); i++) {
+        for (unsigned i = 0; next_item(c, &filters, &item); i++) {
                 enum reason reason = (enum reason)(uint8_t)verdicts.ptr[i];
 
                 replays[i] = false;
@@ -51,9 +54,18 @@ void on_subscribe(struct client *c, const struct packet *packet)
 
         protocol_wait(reply_suback(c, PACKET_SUBACK, &suback, barrier == NULL), barrier);
         filters = s->filters;
-        for (unsigned i = 0; subscribe_next(&filters, &item); i++)
+        for (unsigned i = 0; next_item(c, &filters, &item); i++)
                 if (replays[i] && c->peer.session != NULL)
                         replay_start(c->peer.session, item.filter);
+}
+
+/* Its filter is valid until the next one. */
+static bool next_item(struct client *c, struct str *filters, struct subscribe_item *item)
+{
+        if (!subscribe_next(filters, item))
+                return false;
+        item->filter = mount_filter(c, item->filter);
+        return true;
 }
 
 /* A verdict for each filter in c->verdicts; false when one is still awaited, or the packet was
@@ -63,7 +75,7 @@ static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
         struct str            filters = s->filters;
         struct subscribe_item item;
 
-        for (unsigned i = 0; subscribe_next(&filters, &item); i++) {
+        for (unsigned i = 0; next_item(c, &filters, &item); i++) {
                 struct subscription_name name;
                 enum reason              reason = name_check(c, &item, &name);
                 struct access_request    question = { .kind  = ACCESS_SUBSCRIBE,

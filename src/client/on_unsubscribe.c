@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "client/mount.h"
 #include "core/subscription.h"
 
 void on_unsubscribe(struct client *c, const struct packet *packet)
@@ -17,6 +18,7 @@ void on_unsubscribe(struct client *c, const struct packet *packet)
         for (unsigned i = 0; unsubscribe_next(&filters, &filter); i++) {
                 enum reason reason = REASON_UNSPECIFIED_ERROR;
 
+                filter = mount_filter(c, filter);
                 client_hook(c, HOOK_CLIENT_UNSUBSCRIBE, filter, REASON_SUCCESS);
                 if (c->peer.session != NULL)
                         reason = subscription_remove(c->peer.session, filter);

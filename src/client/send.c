@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "client/mount.h"
 #include "mqtt/encode.h"
 #include "mqtt/writer.h"
 
@@ -203,11 +204,17 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
         return true;
 }
 
+/* As the client knows it. */
+static struct str topic_for(const struct client *c, const struct message *m)
+{
+        return mount_strip(c, message_topic(m));
+}
+
 static uint64_t body_size(const struct client *c, const struct own_properties *own,
                           const struct delivery *delivery)
 {
         const struct message *m     = delivery->message;
-        uint64_t              topic = own->topic_left_out ? 0 : m->topic_len;
+        uint64_t              topic = own->topic_left_out ? 0 : topic_for(c, m).len;
         uint64_t              body  = 2 + topic + (delivery->qos > 0 ? 2 : 0) + m->payload_len;
         uint64_t              len   = own->len + m->properties_len;
 
@@ -225,7 +232,7 @@ static bool bearable(const struct client *c, uint64_t body)
 static void use_alias(struct client *c, struct own_properties *own,
                       const struct delivery *delivery)
 {
-        struct str topic = message_topic(delivery->message);
+        struct str topic = topic_for(c, delivery->message);
         uint16_t   alias = alias_find_sent(&c->aliases, topic);
         size_t     len   = own->len;
 
@@ -268,6 +275,24 @@ static void own_properties(struct own_properties *own, const struct delivery *de
                                                    delivery->more_ids[i]);
 }
 
+static void write_topic(struct client *c, const struct message *m,
+                        const struct own_properties *own)
+{
+        struct str    topic = topic_for(c, m);
+        char          len[2];
+        struct writer w = writer_of(len, sizeof len);
+
+        if (own->topic_left_out) {
+                output_write(&c->output, STR("\0\0"));
+        } else if (topic.len == m->topic_len) {
+                output_write(&c->output, str_from(m->bytes, 2 + topic.len));
+        } else {
+                write_u16(&w, (uint16_t)topic.len);
+                output_write(&c->output, str_from(len, sizeof len));
+                output_write(&c->output, topic);
+        }
+}
+
 static void write_publish(struct client *c, const struct delivery *delivery, uint16_t packet_id,
                           struct str head, const struct own_properties *own)
 {
@@ -276,15 +301,14 @@ static void write_publish(struct client *c, const struct delivery *delivery, uin
         char            middle[6];
         struct writer   w = writer_of(middle, sizeof middle);
 
+
         if (packet_id > 0)
                 write_u16(&w, packet_id);
         if (c->version == MQTT_5)
                 write_varint(&w, (uint32_t)(own->len + m->properties_len));
         assert(!w.failed);
         output_write(&c->output, head);
-        output_write(&c->output, own->topic_left_out
-                                         ? STR("\0\0")
-                                         : str_from(m->bytes, 2 + (size_t)m->topic_len));
+        write_topic(c, m, own);
         output_write(&c->output, str_from(middle, (size_t)((char *)w.pos - middle)));
         if (c->version == MQTT_5) {
                 output_write(&c->output, str_from(own->bytes, own->len));

@@ -58,8 +58,16 @@ static enum access_verdict chain_end(struct access_request *request)
                 request->why    = "nobody who speaks this method knows this client";
                 return ACCESS_DENY;     /* the anonymous policy is for who offers nothing */
         }
-        if (request->kind != ACCESS_CONNECT || settings->allow_anonymous || request->identified ||
-            (request->loopback && settings->allow_anonymous_loopback))
+        if (request->kind != ACCESS_CONNECT || request->identified ||
+            request->anonymous == ANONYMOUS_ALLOWED)
+                return ACCESS_ALLOW;
+        if (request->anonymous == ANONYMOUS_DENIED) {
+                request->reason = REASON_NOT_AUTHORIZED;
+                request->why    = "no authenticator knows this client, and its listener says "
+                                  "allow_anonymous = off";
+                return ACCESS_DENY;
+        }
+        if (settings->allow_anonymous || (request->loopback && settings->allow_anonymous_loopback))
                 return ACCESS_ALLOW;
         request->reason = REASON_NOT_AUTHORIZED;
         request->why    = "no authenticator knows this client, and anonymous clients are let in "

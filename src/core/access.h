@@ -20,6 +20,9 @@ struct shard;
 
 enum access_kind { ACCESS_CONNECT, ACCESS_PUBLISH, ACCESS_SUBSCRIBE };
 
+/* Whether who is known to nobody is let in. */
+enum access_anonymous { ANONYMOUS_AS_SET, ANONYMOUS_ALLOWED, ANONYMOUS_DENIED };
+
 enum access_verdict {
         ACCESS_IGNORE,
         ACCESS_ALLOW,
@@ -59,6 +62,7 @@ struct access_request {
         bool                   identified;              /* the connection has proven username */
         struct str             address;                 /* of the peer, without port */
         bool                   loopback;
+        enum access_anonymous  anonymous;               /* of its listener */
         struct str             method, data;            /* AUTH */
         struct str             topic;                   /* PUBLISH: name; SUBSCRIBE: filter */
         uint8_t                qos;

@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 enum {
         ACCEPTS_MAX = 64,       /* a wakeup: those who are connected have their turn, too */
         PAUSE_MS    = 100,
+        KEEPALIVE_PARTS = 4,    /* probes, and how much sooner than the first they follow it */
 };
 
 static void close_keeping_errno(int fd)
@@ -17,8 +19,26 @@ static void close_keeping_errno(int fd)
         errno = error;
 }
 
+/* Linux hands these on to what is accepted. */
+static bool tune(int fd, const struct listener_tuning *tuning)
+{
+        int on     = 1;
+        int idle   = (int)tuning->keepalive_s;
+        int every  = idle > KEEPALIVE_PARTS ? idle / KEEPALIVE_PARTS : 1;
+        int probes = KEEPALIVE_PARTS;
+
+        /* Whoever writes gathers a turn's packets itself; Nagle's delay would only add to it. */
+        if (tuning->nodelay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+                return false;
+        return idle == 0 ||
+               (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+                setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) == 0 &&
+                setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every) == 0 &&
+                setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) == 0);
+}
+
 /* A bound and listening socket, or -1 with errno. */
-static int open_socket(const struct address *address, int backlog)
+static int open_socket(const struct address *address, const struct listener_tuning *tuning)
 {
         int family = address->any.sa_family;
         int on     = 1;
@@ -33,16 +53,18 @@ static int open_socket(const struct address *address, int backlog)
             setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
             (family == AF_INET6 &&
              setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) ||
-            bind(fd, &address->any, address_len(address)) < 0 || listen(fd, backlog) < 0) {
+            !tune(fd, tuning) || bind(fd, &address->any, address_len(address)) < 0 ||
+            listen(fd, tuning->backlog) < 0) {
                 close_keeping_errno(fd);
                 return -1;
         }
         return fd;
 }
 
-bool listener_open(struct listener *listener, const struct address *address, int backlog)
+bool listener_open(struct listener *listener, const struct address *address,
+                   const struct listener_tuning *tuning)
 {
-        int fd = open_socket(address, backlog);
+        int fd = open_socket(address, tuning);
 
         listener->address = (struct address){ 0 };      /* not open */
         if (fd < 0 && errno == EAFNOSUPPORT && address->any.sa_family == AF_INET6 &&
@@ -50,7 +72,7 @@ bool listener_open(struct listener *listener, const struct address *address, int
                 struct address v4 = { .v4 = { .sin_family = AF_INET,
                                               .sin_port   = address->v6.sin6_port } };
 
-                fd = open_socket(&v4, backlog);
+                fd = open_socket(&v4, tuning);
         }
         if (fd < 0)
                 return false;

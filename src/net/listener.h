@@ -23,9 +23,17 @@ struct listener {
         uint64_t           accept_failures;     /* EMFILE, ENFILE, ENOMEM */
 };
 
+/* What a listening socket is told, and the connections that come of it inherit. */
+struct listener_tuning {
+        int      backlog;
+        bool     nodelay;
+        uint32_t keepalive_s;           /* of silence, until TCP asks; 0: never */
+};
+
 /* Binds and listens without accepting yet. False with errno. An IPv6 wildcard is dual-stack; where
  * the machine has no IPv6 it falls back to IPv4. */
-bool listener_open(struct listener *listener, const struct address *address, int backlog);
+bool listener_open(struct listener *listener, const struct address *address,
+                   const struct listener_tuning *tuning);
 
 /* The same with a socket that listens already, TCP or Unix, which is taken. False with errno: it is
  * none, and stays the caller's. */

@@ -15,6 +15,8 @@
 
 enum { CLIENTS_MAX = 100, WAIT_MS = 2000 };
 
+static const struct listener_tuning tuning = { CLIENTS_MAX, .nodelay = true, .keepalive_s = 60 };
+
 static struct transport *accepted[CLIENTS_MAX];
 static unsigned          accepted_count;
 static bool              close_at_once;
@@ -43,7 +45,7 @@ static void start(struct listener *listener, struct loop *loop, const char *text
         close_at_once = false;
         EXPECT(address_parse(str_of(text), &address));
         *listener = (struct listener){ .accepted = on_accepted };
-        EXPECT(listener_open(listener, &address, CLIENTS_MAX), "%s: %s", text, strerror(errno));
+        EXPECT(listener_open(listener, &address, &tuning), "%s: %s", text, strerror(errno));
         EXPECT(address_port(&listener->address) != 0);
         role_claim(loop);
         EXPECT(listener_start(listener, loop));
@@ -102,6 +104,10 @@ TEST(bytes_go_both_ways_over_tcp)
         EXPECT_EQ(t->ops->read(t, bytes, sizeof bytes), -EAGAIN);
         EXPECT(t->ops->attach(t, group.loops[0]->config.poll, &seen.watch, POLL_READ));
         EXPECT_EQ(getsockopt(seen.watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+        EXPECT(on != 0);
+        EXPECT_EQ(getsockopt(seen.watch.fd, IPPROTO_TCP, TCP_KEEPIDLE, &on, &len), 0);
+        EXPECT_EQ(on, 60);
+        EXPECT_EQ(getsockopt(seen.watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
         EXPECT(on != 0);
         EXPECT((fcntl(seen.watch.fd, F_GETFL) & O_NONBLOCK) != 0);
         EXPECT((fcntl(seen.watch.fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -285,13 +291,13 @@ TEST(shards_share_an_address)
         listener_close(&one);                           /* not open: nothing, least of all fd 0 */
         EXPECT(fcntl(0, F_GETFD) >= 0);
         EXPECT(address_parse(STR("127.0.0.1:0"), &address));
-        EXPECT(listener_open(&one, &address, 8));
-        EXPECT(listener_open(&two, &one.address, 8));
+        EXPECT(listener_open(&one, &address, &tuning));
+        EXPECT(listener_open(&two, &one.address, &tuning));
         EXPECT_EQ(address_port(&one.address), address_port(&two.address));
         listener_close(&one);
         listener_close(&two);
         EXPECT(address_parse(STR("192.0.2.1:0"), &address));    /* TEST-NET: not this machine's */
-        EXPECT(!listener_open(&one, &address, 8));
+        EXPECT(!listener_open(&one, &address, &tuning));
         EXPECT_EQ(errno, EADDRNOTAVAIL);
         listener_close(&one);
 }

@@ -98,3 +98,37 @@ bool networks_contain(struct str list, const struct address *address)
         }
         return false;
 }
+
+static bool split_rule(struct str rule, bool *allow, struct str *whom)
+{
+        struct str verb;
+
+        *whom = rule;
+        if (!str_cut(whom, ' ', &verb))
+                return false;
+        while (whom->len > 0 && whom->ptr[0] == ' ')
+                *whom = str_skip(*whom, 1);
+        *allow = str_eq(verb, STR("allow"));
+        return *allow || str_eq(verb, STR("deny"));
+}
+
+bool network_rule_valid(struct str rule)
+{
+        struct str whom;
+        bool       allow;
+
+        return split_rule(rule, &allow, &whom) && (str_eq(whom, STR("all")) || network_valid(whom));
+}
+
+bool network_rules_allow(struct str rules, const struct address *address)
+{
+        struct str rule, whom;
+        bool       allow;
+
+        while (str_cut(&rules, '\n', &rule)) {
+                if (split_rule(rule, &allow, &whom) &&
+                    (str_eq(whom, STR("all")) || networks_contain(whom, address)))
+                        return allow;
+        }
+        return false;
+}

@@ -12,4 +12,11 @@ bool network_valid(struct str text);
  * address. What is not valid has none. */
 bool networks_contain(struct str list, const struct address *address);
 
+/* "allow NETWORK", "deny NETWORK", or either with "all", which has every peer, Unix sockets too. */
+bool network_rule_valid(struct str rule);
+
+/* By rules with line ends between them: the first that has the address decides; none, and it is
+ * denied. */
+bool network_rules_allow(struct str rules, const struct address *address);
+
 #endif

@@ -85,4 +85,49 @@ TEST(who_has_no_address_is_in_none)
         EXPECT(!networks_contain(STR("::/0,0.0.0.0/0"), &address));
 }
 
-SUITE(network, CASE(what_is_a_network), CASE(who_is_in_them), CASE(who_has_no_address_is_in_none))
+TEST(the_first_rule_that_matches_decides)
+{
+        static const struct row {
+                const char *rules, *address;
+                bool        allowed;
+        } rows[] = {
+                { "allow all",                              "10.0.0.1:1",           true  },
+                { "deny all",                               "10.0.0.1:1",           false },
+                { "allow 10.0.0.0/8",                       "10.9.9.9:1",           true  },
+                { "allow 10.0.0.0/8",                       "11.0.0.1:1",           false },
+                { "deny 10.1.0.0/16\nallow 10.0.0.0/8",     "10.1.0.1:1",           false },
+                { "deny 10.1.0.0/16\nallow 10.0.0.0/8",     "10.2.0.1:1",           true  },
+                { "deny 10.1.0.0/16\nallow 10.0.0.0/8",     "[::ffff:10.1.0.1]:1",  false },
+                { "allow 10.0.0.0/8\ndeny 10.1.0.0/16",     "10.1.0.1:1",           true  },
+                { "deny 2001:db8::/32\nallow all",          "[2001:db8::1]:1",      false },
+                { "deny 2001:db8::/32\nallow all",          "[2001:db9::1]:1",      true  },
+                { "",                                       "10.0.0.1:1",           false },
+        };
+        const struct row *row;
+        struct address    address;
+
+        EACH(rows, row) {
+                EXPECT(address_parse(str_of(row->address), &address));
+                EXPECT(network_rules_allow(str_of(row->rules), &address) == row->allowed,
+                       "%s of %s", row->address, row->rules);
+        }
+        address = (struct address){ .any = { .sa_family = AF_UNIX } };
+        EXPECT(network_rules_allow(STR("allow all"), &address));
+        EXPECT(!network_rules_allow(STR("allow 0.0.0.0/0"), &address));
+}
+
+TEST(a_rule_is_a_word_and_a_network)
+{
+        static const char *const good[] = { "allow all", "deny 10.0.0.0/8", "allow  ::1" };
+        static const char *const bad[]  = { "", "allow", "allow ", "all", "permit all", "allow 10",
+                                            "deny all ", "allow 10.0.0.1/8", "allowall" };
+        const char *const       *text;
+
+        EACH(good, text)
+                EXPECT(network_rule_valid(str_of(*text)), "%s", *text);
+        EACH(bad, text)
+                EXPECT(!network_rule_valid(str_of(*text)), "%s", *text);
+}
+
+SUITE(network, CASE(what_is_a_network), CASE(who_is_in_them), CASE(who_has_no_address_is_in_none),
+      CASE(the_first_rule_that_matches_decides), CASE(a_rule_is_a_word_and_a_network))

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -42,11 +41,6 @@ static struct transport *socket_new(int fd, const struct transport_ops *ops,
 /* [MQTT3-7.1.1-1] [MQTT5-4.2.0-1] */
 struct transport *tcp_transport_new(int fd, const struct address *peer)
 {
-        int on = 1;
-
-        /* Whoever writes gathers a turn's packets itself; Nagle's delay would only add to it. It
-         * may fail, for a socket that is reset already, and nothing is lost. */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return socket_new(fd, &tcp_ops, peer);
 }
 

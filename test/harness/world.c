@@ -92,6 +92,8 @@ static struct world *world_make(const struct world_plan *plan, uint64_t seed)
         if (world == NULL)
                 return NULL;
         world->settings            = *plan->settings;
+        if (plan->listener != NULL)
+                world->listener = *plan->listener;
         world->listener.name       = "memory:test";
         world->listener.durability = plan->durability;
         world->now = (struct clock_time){ start_ms, WALL_ZERO_US + start_ms * 1000 };

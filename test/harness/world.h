@@ -28,6 +28,7 @@ struct world_plan {
         uint64_t               seed;            /* of the broker's secret and all it draws; 0: 1 */
         uint64_t               start_ms;        /* its clock begins there; 0: 1000 */
         enum durability        durability;
+        const struct client_listener *listener; /* what clients are told, copied; NULL: nothing */
         struct vault          *vault;           /* the store's disk, the caller's; NULL: its own */
         bool                 (*prepare)(struct broker *broker, void *context);
         void                  *context;         /* adds what comes before shards start: providers */
