@@ -1,0 +1,263 @@
+#include "net/tls_hooks.h"
+
+#include "harness/tls_peer.h"
+
+TEST(only_the_versions_that_are_allowed_are_spoken)
+{
+        struct tls_config config = plain();
+
+        config.versions = TLS_1_3_ONLY;
+        open_server(&config);
+        SSL_CTX_set_max_proto_version(peer_context, TLS1_2_VERSION);
+        connect_to(PIPE_BYTES);
+        shake_hands(4096);
+        expect_failure("unsupported protocol");
+        disconnect();
+        close_server();
+
+        config.versions = TLS_1_2_ONLY;
+        open_server(&config);
+        connect_to(PIPE_BYTES);
+        shake_hands(4096);
+        expect_good();
+        EXPECT_EQ(SSL_version(peer), TLS1_2_VERSION);
+        disconnect();
+        close_server();
+}
+
+static void expect_name(const char *asked, const char *common_name)
+{
+        char name[64] = "";
+
+        connect_to(PIPE_BYTES);
+        if (asked != NULL)
+                EXPECT(SSL_set_tlsext_host_name(peer, asked) == 1);
+        shake_hands(4096);
+        expect_good();
+        X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(peer)),
+                                  NID_commonName, name, sizeof name);
+        EXPECT(strcmp(name, common_name) == 0, "%s gets %s", asked != NULL ? asked : "-", name);
+        disconnect();
+}
+
+TEST(the_name_asked_for_picks_the_certificate)
+{
+        struct tls_config config = plain();
+        struct issued     other  = certificate_issue(
+                &folder, &authority,
+                &(struct wish){ .common_name = "other", .names = "DNS:two.test,DNS:*.wild.test" });
+        char file[CERTIFICATES_PATH];
+
+        certificate_write(&folder, "other", other.certificate, other.key, NULL, file);
+        snprintf(config.certificates, sizeof config.certificates, "%s, %s", server_file, file);
+        open_server(&config);
+        expect_name("one.test", "server");
+        expect_name("two.test", "other");
+        expect_name("TWO.test", "other");
+        expect_name("a.wild.test", "other");
+        expect_name("a.b.wild.test", "server");
+        expect_name("unknown.test", "server");
+        expect_name(NULL, "server");
+        certificate_free(&other);
+        close_server();
+}
+
+static void offer(const char *protocols, size_t len, const char *picked)
+{
+        const unsigned char *got;
+        unsigned             got_len;
+
+        connect_to(PIPE_BYTES);
+        EXPECT(SSL_set_alpn_protos(peer, (const unsigned char *)protocols, (unsigned)len) == 0);
+        shake_hands(4096);
+        SSL_get0_alpn_selected(peer, &got, &got_len);
+        if (picked != NULL)
+                EXPECT(got_len == strlen(picked) && memcmp(got, picked, got_len) == 0);
+        else
+                expect_failure("no application protocol");
+        disconnect();
+}
+
+TEST(a_protocol_is_agreed_on)
+{
+        struct tls_config config = plain();
+
+        snprintf(config.alpn, sizeof config.alpn, "mqtt, x-mqtt");
+        open_server(&config);
+        offer("\x06x-mqtt\x04mqtt", 12, "mqtt");
+        offer("\x02h2\x06x-mqtt", 10, "x-mqtt");
+        offer("\x08http/1.1", 9, NULL);
+        connect_to(PIPE_BYTES);         /* who offers nothing speaks MQTT */
+        shake_hands(4096);
+        expect_good();
+        disconnect();
+        close_server();
+}
+
+/* ---- the client's certificate ---------------------------------------------------------------- */
+
+static void try_client(const struct tls_config *config, const struct issued *shown,
+                       const char *failure)
+{
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+                open_server(config);
+                SSL_CTX_set_max_proto_version(peer_context, version);
+                if (shown != NULL) {
+                        EXPECT(SSL_CTX_use_certificate(peer_context, shown->certificate) == 1);
+                        EXPECT(SSL_CTX_use_PrivateKey(peer_context, shown->key) == 1);
+                }
+                try_peer(failure);
+                close_server();
+        }
+}
+
+TEST(clients_show_a_certificate_that_is_good_or_stay_outside)
+{
+        struct tls_config config  = mutual();
+        struct tls_config lenient = mutual();
+        struct issued     foreign = certificate_issue(&folder, NULL,
+                                                      &(struct wish){ .common_name = "robot",
+                                                                      .authority   = true });
+        struct issued     old = certificate_issue(&folder, &authority,
+                                                  &(struct wish){ .common_name = "robot",
+                                                                  .from_days   = -3,
+                                                                  .to_days     = -1 });
+
+        lenient.fail_if_no_peer_cert = false;
+        try_client(&config, &client, NULL);
+        try_client(&config, NULL, "peer did not return a certificate");
+        try_client(&lenient, NULL, NULL);
+        try_client(&config, &foreign, "self-signed certificate");
+        try_client(&lenient, &foreign, "self-signed certificate");
+        try_client(&config, &old, "certificate has expired");
+        certificate_free(&foreign);
+        certificate_free(&old);
+}
+
+TEST(a_revoked_certificate_is_refused)
+{
+        struct tls_config config = mutual();
+        struct issued     lost   = certificate_issue(&folder, &authority,
+                                                     &(struct wish){ .common_name = "lost" });
+        char              file[CERTIFICATES_PATH];
+
+        certificate_revoke(&folder, "revoked", &authority, lost.certificate, file);
+        snprintf(config.crl_files, sizeof config.crl_files, "%s", file);
+        try_client(&config, &client, NULL);
+        try_client(&config, &lost, "certificate revoked");
+        certificate_free(&lost);
+}
+
+/* ---- resumption ------------------------------------------------------------------------------ */
+
+static SSL_SESSION *kept_session;
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+        (void)ssl;
+        SSL_SESSION_free(kept_session);
+        kept_session = session;
+        return 1;
+}
+
+static bool comes_back(void)
+{
+        bool resumed;
+
+        connect_to(PIPE_BYTES);
+        if (kept_session != NULL)
+                EXPECT(SSL_set_session(peer, kept_session) == 1);
+        shake_hands(4096);
+        expect_good();
+        speak();        /* tickets of 1.3 come behind the handshake */
+        resumed = SSL_session_reused(peer);
+        SSL_shutdown(peer);             /* else it would forget the session */
+        disconnect();
+        return resumed;
+}
+
+static void try_resuming(const struct tls_config *config, int version, bool resumes)
+{
+        open_server(config);
+        kept_session = NULL;
+        SSL_CTX_set_max_proto_version(peer_context, version);
+        SSL_CTX_set_session_cache_mode(peer_context, SSL_SESS_CACHE_CLIENT);
+        SSL_CTX_sess_set_new_cb(peer_context, keep_session);
+        EXPECT(SSL_CTX_use_certificate(peer_context, client.certificate) == 1);
+        EXPECT(SSL_CTX_use_PrivateKey(peer_context, client.key) == 1);
+        EXPECT(!comes_back());
+        EXPECT_EQ(comes_back(), resumes);
+        SSL_SESSION_free(kept_session);
+        close_server();
+}
+
+TEST(a_session_is_resumed_where_tickets_are_on)
+{
+        struct tls_config config = mutual();
+
+        try_resuming(&config, TLS1_2_VERSION, true);
+        try_resuming(&config, TLS1_3_VERSION, true);
+        config.tickets = false;
+        try_resuming(&config, TLS1_2_VERSION, false);
+        try_resuming(&config, TLS1_3_VERSION, false);
+}
+
+/* ---- pre-shared keys ------------------------------------------------------------------------- */
+
+static const char *psk_identity, *psk_key;
+
+static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
+                         unsigned char *key, unsigned key_size)
+{
+        long           len;
+        unsigned char *bytes = OPENSSL_hexstr2buf(psk_key, &len);
+
+        (void)ssl;
+        (void)hint;
+        EXPECT(bytes != NULL && len <= (long)key_size);
+        snprintf(identity, identity_size, "%s", psk_identity);
+        memcpy(key, bytes, (size_t)len);
+        OPENSSL_free(bytes);
+        return (unsigned)len;
+}
+
+static void try_psk(int version, const char *identity, const char *key, const char *failure)
+{
+        struct tls_config config = keyed();
+
+        psk_identity = identity;
+        psk_key      = key;
+        open_server(&config);
+        SSL_CTX_set_max_proto_version(peer_context, version);
+        SSL_CTX_set_psk_client_callback(peer_context, give_psk);
+        try_peer(failure);
+        close_server();
+}
+
+TEST(a_key_shared_before_is_enough_and_a_wrong_one_is_not)
+{
+        static const char good[] = "00112233445566778899aabbccddeeff";
+        static const char bad[]  = "00112233445566778899aabbccddeefe";
+
+        try_psk(TLS1_2_VERSION, "sensor-1", good, NULL);
+        try_psk(TLS1_3_VERSION, "sensor-1", good, NULL);
+        try_psk(TLS1_2_VERSION, "sensor-1", bad, "sensor-1 has another key");
+        try_psk(TLS1_2_VERSION, "sensor-9", good, "sensor-9 is unknown");
+        try_psk(TLS1_3_VERSION, "sensor-1", bad, "binder does not verify");
+        try_psk(TLS1_3_VERSION, "sensor-9", good, "no suitable");
+}
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                CASE(only_the_versions_that_are_allowed_are_spoken),
+                CASE(the_name_asked_for_picks_the_certificate),
+                CASE(a_protocol_is_agreed_on),
+                CASE(clients_show_a_certificate_that_is_good_or_stay_outside),
+                CASE(a_revoked_certificate_is_refused),
+                CASE(a_session_is_resumed_where_tickets_are_on),
+                CASE(a_key_shared_before_is_enough_and_a_wrong_one_is_not),
+        };
+
+        return cmocka_run_group_tests_name("tls_hooks", tests, set_up_group, tear_down_group) != 0;
+}
