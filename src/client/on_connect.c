@@ -154,8 +154,10 @@ static bool remember(struct client *c, const struct connect_packet *p)
 static void take_identity(struct client *c)
 {
         char   text[TRANSPORT_TEXT_SIZE];
-        size_t len = c->listener->identity_as_username ? transport_identity(c->transport, text) : 0;
+        size_t len = 0;
 
+        if (c->listener->identity_as_username)
+                len = transport_identity(c->transport, TRANSPORT_USERNAME, text);
         c->identified = len > 0;
         if (c->identified)
                 c->username = str_from(mem_dup(str_from(text, len)), len);

@@ -18,7 +18,7 @@ enum tls_versions { TLS_1_2_AND_1_3, TLS_1_3_ONLY, TLS_1_2_ONLY };
 /* Mosquitto and newer brokers say it without verify_, emqttd with it. */
 enum tls_verify { TLS_VERIFY_NONE, TLS_VERIFY_PEER, TLS_VERIFY_NONE_LONG, TLS_VERIFY_PEER_LONG };
 
-/* What of the peer's certificate, or of its pre-shared key, is its name. */
+/* What of the peer's certificate is its name. Who has a pre-shared key instead has its identity. */
 enum tls_name {
         TLS_NAME_NONE,
         TLS_NAME_CN,            /* the common name of the subject, if it has just one */
@@ -26,7 +26,6 @@ enum tls_name {
         TLS_NAME_SAN_DNS,       /* the first of its kind among the alternative names */
         TLS_NAME_SAN_EMAIL,
         TLS_NAME_SAN_URI,
-        TLS_NAME_PSK,
 };
 
 struct tls_config {
@@ -47,7 +46,7 @@ struct tls_config {
         bool              server_order;         /* of ciphers, instead of the client's */
         bool              tickets;              /* sessions are resumed */
         uint32_t          depth;                /* of intermediate certificates of a client */
-        enum tls_name     username;             /* what transport_identity() says */
+        enum tls_name     username;             /* what transport_identity() says, each */
         enum tls_name     client_id;
 };
 

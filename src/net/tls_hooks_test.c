@@ -148,9 +148,43 @@ TEST(a_revoked_certificate_is_refused)
         certificate_free(&lost);
 }
 
+static void expect_identity(enum transport_name name, const char *expected)
+{
+        char text[TRANSPORT_TEXT_SIZE];
+
+        EXPECT_EQ(transport_identity(tls, name, text), strlen(expected));
+        EXPECT(strcmp(text, expected) == 0, "%s", text);
+}
+
+TEST(a_good_certificate_says_who_it_is_and_none_says_nothing)
+{
+        struct tls_config config = mutual();
+        char              text[TRANSPORT_TEXT_SIZE];
+
+        config.client_id            = TLS_NAME_DN;
+        config.fail_if_no_peer_cert = false;
+        open_server(&config);
+        connect_to(PIPE_BYTES);
+        expect_identity(TRANSPORT_USERNAME, "");
+        shake_hands(4096);
+        expect_identity(TRANSPORT_USERNAME, "");
+        disconnect();
+        EXPECT(SSL_CTX_use_certificate(peer_context, client.certificate) == 1);
+        EXPECT(SSL_CTX_use_PrivateKey(peer_context, client.key) == 1);
+        connect_to(PIPE_BYTES);
+        shake_hands(4096);
+        expect_identity(TRANSPORT_USERNAME, "robot");
+        expect_identity(TRANSPORT_CLIENT_ID, "CN=robot");
+        transport_describe(tls, text);
+        EXPECT(strncmp(text, "TLSv1.3 TLS_", 12) == 0, "%s", text);
+        disconnect();
+        close_server();
+}
+
 /* ---- resumption ------------------------------------------------------------------------------ */
 
 static SSL_SESSION *kept_session;
+static const char  *psk_identity, *psk_key;
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -170,6 +204,7 @@ static bool comes_back(void)
         shake_hands(4096);
         expect_good();
         speak();        /* tickets of 1.3 come behind the handshake */
+        expect_identity(TRANSPORT_USERNAME, psk_key != NULL ? psk_identity : "robot");
         resumed = SSL_session_reused(peer);
         SSL_shutdown(peer);             /* else it would forget the session */
         disconnect();
@@ -179,7 +214,8 @@ static bool comes_back(void)
 static void try_resuming(const struct tls_config *config, int version, bool resumes)
 {
         open_server(config);
-        kept_session = NULL;
+        kept_session       = NULL;
+        handshakes_resumed = 0;
         SSL_CTX_set_max_proto_version(peer_context, version);
         SSL_CTX_set_session_cache_mode(peer_context, SSL_SESS_CACHE_CLIENT);
         SSL_CTX_sess_set_new_cb(peer_context, keep_session);
@@ -187,6 +223,7 @@ static void try_resuming(const struct tls_config *config, int version, bool resu
         EXPECT(SSL_CTX_use_PrivateKey(peer_context, client.key) == 1);
         EXPECT(!comes_back());
         EXPECT_EQ(comes_back(), resumes);
+        EXPECT_EQ(handshakes_resumed, resumes);
         SSL_SESSION_free(kept_session);
         close_server();
 }
@@ -203,8 +240,6 @@ TEST(a_session_is_resumed_where_tickets_are_on)
 }
 
 /* ---- pre-shared keys ------------------------------------------------------------------------- */
-
-static const char *psk_identity, *psk_key;
 
 static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
                          unsigned char *key, unsigned key_size)
@@ -234,6 +269,27 @@ static void try_psk(int version, const char *identity, const char *key, const ch
         close_server();
 }
 
+TEST(who_resumes_a_session_of_a_shared_key_is_who_began_it)
+{
+        struct tls_config config = keyed();
+
+        psk_identity = "sensor-1";
+        psk_key      = "00112233445566778899aabbccddeeff";
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+                open_server(&config);
+                kept_session = NULL;
+                SSL_CTX_set_max_proto_version(peer_context, version);
+                SSL_CTX_set_session_cache_mode(peer_context, SSL_SESS_CACHE_CLIENT);
+                SSL_CTX_sess_set_new_cb(peer_context, keep_session);
+                SSL_CTX_set_psk_client_callback(peer_context, give_psk);
+                comes_back();
+                comes_back();
+                SSL_SESSION_free(kept_session);
+                close_server();
+        }
+        psk_key = NULL;
+}
+
 TEST(a_key_shared_before_is_enough_and_a_wrong_one_is_not)
 {
         static const char good[] = "00112233445566778899aabbccddeeff";
@@ -241,8 +297,8 @@ TEST(a_key_shared_before_is_enough_and_a_wrong_one_is_not)
 
         try_psk(TLS1_2_VERSION, "sensor-1", good, NULL);
         try_psk(TLS1_3_VERSION, "sensor-1", good, NULL);
-        try_psk(TLS1_2_VERSION, "sensor-1", bad, "sensor-1 has another key");
-        try_psk(TLS1_2_VERSION, "sensor-9", good, "sensor-9 is unknown");
+        try_psk(TLS1_2_VERSION, "sensor-1", bad, "sensor-1 has a key");
+        try_psk(TLS1_2_VERSION, "sensor-9", good, "sensor-9 is no identity");
         try_psk(TLS1_3_VERSION, "sensor-1", bad, "binder does not verify");
         try_psk(TLS1_3_VERSION, "sensor-9", good, "no suitable");
 }
@@ -255,7 +311,9 @@ int main(void)
                 CASE(a_protocol_is_agreed_on),
                 CASE(clients_show_a_certificate_that_is_good_or_stay_outside),
                 CASE(a_revoked_certificate_is_refused),
+                CASE(a_good_certificate_says_who_it_is_and_none_says_nothing),
                 CASE(a_session_is_resumed_where_tickets_are_on),
+                CASE(who_resumes_a_session_of_a_shared_key_is_who_began_it),
                 CASE(a_key_shared_before_is_enough_and_a_wrong_one_is_not),
         };
 

@@ -85,7 +85,6 @@ size_t tls_certificate_name(const X509 *certificate, enum tls_name kind, char *t
         case TLS_NAME_SAN_URI:
                 return alternative_name(certificate, GEN_URI, to, size);
         case TLS_NAME_NONE:
-        case TLS_NAME_PSK:
                 break;
         }
         return 0;

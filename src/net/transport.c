@@ -9,14 +9,15 @@ const struct address *transport_peer(const struct transport *t)
         return &t->peer;
 }
 
-size_t transport_identity(struct transport *t, char to[static TRANSPORT_TEXT_SIZE])
+size_t transport_identity(struct transport *t, enum transport_name name,
+                          char to[static TRANSPORT_TEXT_SIZE])
 {
         size_t len = 0;
 
         while (t != NULL && t->ops->identity == NULL)
                 t = t->below;
         if (t != NULL)
-                len = t->ops->identity(t, to);
+                len = t->ops->identity(t, name, to);
         to[len] = '\0';
         return len;
 }

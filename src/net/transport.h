@@ -16,6 +16,8 @@ struct transport;
 
 enum { TRANSPORT_TEXT_SIZE = 256 };     /* with the NUL */
 
+enum transport_name { TRANSPORT_USERNAME, TRANSPORT_CLIENT_ID };
+
 struct transport_ops {
         const char *name;
 
@@ -37,9 +39,10 @@ struct transport_ops {
         void (*shut)(struct transport *t);
         void (*free)(struct transport *t);      /* frees .below too */
 
-        /* Who the peer has proven to be, as a username; its length, 0 when unknown. NULL: this
-         * layer cannot tell, and the one below is asked. */
-        size_t (*identity)(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+        /* Who the peer has proven to be; its length, 0 when unknown. NULL: this layer cannot tell,
+         * and the one below is asked. */
+        size_t (*identity)(struct transport *t, enum transport_name name,
+                           char to[static TRANSPORT_TEXT_SIZE]);
 
         /* What a log line says of the layer: "uid=1000 pid=4242". Its length; NULL: nothing. */
         size_t (*describe)(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
@@ -74,7 +77,8 @@ const struct address *transport_peer(const struct transport *t);
 
 /* What the highest layer that can tell says of the peer's identity, NUL-terminated; empty when it
  * is unknown. Only after bytes were read. */
-size_t transport_identity(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);
+size_t transport_identity(struct transport *t, enum transport_name name,
+                          char to[static TRANSPORT_TEXT_SIZE]);
 
 /* What all layers say of themselves, from above, NUL-terminated. */
 void transport_describe(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]);

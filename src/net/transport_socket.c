@@ -121,10 +121,12 @@ static bool credentials_of(struct transport *t, struct ucred *out)
 }
 
 /* The number, since looking up its name may ask another machine, and would block. */
-static size_t unix_identity(struct transport *t, char to[static TRANSPORT_TEXT_SIZE])
+static size_t unix_identity(struct transport *t, enum transport_name name,
+                            char to[static TRANSPORT_TEXT_SIZE])
 {
         struct ucred peer;
 
+        (void)name;
         if (!credentials_of(t, &peer))
                 return 0;
         return (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "uid:%u", peer.uid);

@@ -17,15 +17,24 @@ static size_t says_much(struct transport *t, char to[static TRANSPORT_TEXT_SIZE]
         return TRANSPORT_TEXT_SIZE - 1;
 }
 
-static size_t says_nothing(struct transport *t, char to[static TRANSPORT_TEXT_SIZE])
+static size_t is_known(struct transport *t, enum transport_name name,
+                       char to[static TRANSPORT_TEXT_SIZE])
+{
+        (void)name;
+        return says_name(t, to);
+}
+
+static size_t says_nothing(struct transport *t, enum transport_name name,
+                           char to[static TRANSPORT_TEXT_SIZE])
 {
         (void)t;
+        (void)name;
         (void)to;
         return 0;
 }
 
 static const struct transport_ops plain   = { .name = "plain" };
-static const struct transport_ops knowing = { .name = "known", .identity = says_name,
+static const struct transport_ops knowing = { .name = "known", .identity = is_known,
                                               .describe = says_name };
 static const struct transport_ops unsure  = { .name = "unsure", .identity = says_nothing };
 static const struct transport_ops wordy   = { .name = "wordy", .describe = says_much };
@@ -41,17 +50,17 @@ TEST(the_highest_layer_that_knows_decides)
         EXPECT(address_parse(STR("10.0.0.1:7"), &proxy.peer));
         EXPECT(transport_peer(&top) == &proxy.peer);
 
-        EXPECT_EQ(transport_identity(&top, text), 5);
+        EXPECT_EQ(transport_identity(&top, TRANSPORT_USERNAME, text), 5);
         EXPECT(strcmp(text, "known") == 0);
         transport_describe(&top, text);
         EXPECT(strcmp(text, "known known") == 0, "%s", text);
 
         top.ops = &unsure;                      /* not asked further: what it says is final */
-        EXPECT_EQ(transport_identity(&top, text), 0);
+        EXPECT_EQ(transport_identity(&top, TRANSPORT_USERNAME, text), 0);
         EXPECT(strcmp(text, "") == 0);
         socket.ops = proxy.ops = &plain;
         top.ops    = &plain;
-        EXPECT_EQ(transport_identity(&top, text), 0);
+        EXPECT_EQ(transport_identity(&top, TRANSPORT_USERNAME, text), 0);
         transport_describe(&top, text);
         EXPECT(strcmp(text, "") == 0);
 }

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -19,7 +20,8 @@ struct tls {
         struct transport  transport;
         struct tls_asked  asked;
         SSL              *ssl;
-        struct tls_begin  begin;        /* .ended is NULL once the handshake is over */
+        struct tls_pace  *pace;         /* NULL once the handshake is over */
+        char             *words;        /* owned; .why of the transport */
         size_t            budget;       /* bytes that this call may still read from below */
         int               error;        /* -errno from below */
         bool              starved;      /* the budget was spent */
@@ -133,8 +135,47 @@ static void say(struct tls *tls, unsigned wants, bool pending)
         tls->transport.pending = pending || below->pending;
 }
 
+/* In OpenSSL's words, and what they do not say. */
+static void explain(struct tls *tls, char words[static WORDS_SIZE])
+{
+        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+        const char *psk    = tls->asked.psk_identity;
+        long        verify = SSL_get_verify_result(tls->ssl);
+
+        if (reason == NULL)
+                reason = "no reason is known";
+        if (tls->error != 0)
+                reason = strerror(-tls->error);
+        else if (tls->eof)
+                reason = "closed by the peer in the middle of the handshake";
+        if (tls->error == 0 && !tls->eof && verify != X509_V_OK)
+                snprintf(words, WORDS_SIZE, "%s: %s", reason,
+                         X509_verify_cert_error_string(verify));
+        else if (psk != NULL)
+                snprintf(words, WORDS_SIZE, "%s (%s %s)", reason, psk,
+                         tls->asked.psk_known ? "has a key" : "is no identity that has a key");
+        else
+                snprintf(words, WORDS_SIZE, "%s", reason);
+}
+
+static ssize_t fail(struct tls *tls)
+{
+        char words[WORDS_SIZE];
+
+        tls->broken = true;
+        say(tls, 0, false);
+        if (tls->pace == NULL && tls->error != 0)
+                return tls->error;
+        if (tls->pace == NULL && tls->eof)
+                return 0;
+        explain(tls, words);
+        tls->words         = mem_dup(str_of(words));
+        tls->transport.why = tls->words != NULL ? tls->words : "no memory";
+        return -EPROTO;
+}
+
 /* The result of a call that gave none. */
-static ssize_t failed(struct tls *tls, int result)
+static ssize_t no_bytes(struct tls *tls, int result)
 {
         switch (SSL_get_error(tls->ssl, result)) {
         case SSL_ERROR_WANT_READ:
@@ -147,43 +188,17 @@ static ssize_t failed(struct tls *tls, int result)
                 say(tls, 0, false);
                 return 0;
         default:
-                tls->broken = true;
-                say(tls, 0, false);
-                if (tls->error != 0)
-                        return tls->error;
-                return tls->eof ? 0 : -EPROTO;
+                return fail(tls);
         }
-}
-
-/* What went wrong in a handshake, best word first. */
-static void explain(struct tls *tls, char words[static WORDS_SIZE])
-{
-        unsigned long error  = ERR_peek_last_error();
-        const char   *reason = ERR_reason_error_string(error);
-        long          verify = SSL_get_verify_result(tls->ssl);
-
-        if (tls->error != 0)
-                snprintf(words, WORDS_SIZE, "%s", strerror(-tls->error));
-        else if (tls->eof)
-                snprintf(words, WORDS_SIZE, "closed by the peer in the middle of it");
-        else if (verify != X509_V_OK)
-                snprintf(words, WORDS_SIZE, "%s: %s", reason != NULL ? reason : "refused",
-                         X509_verify_cert_error_string(verify));
-        else if (tls->asked.psk_identity != NULL)
-                snprintf(words, WORDS_SIZE, "%s: %s %s", reason != NULL ? reason : "refused",
-                         tls->asked.psk_identity,
-                         tls->asked.psk_known ? "has another key" : "is unknown");
-        else
-                snprintf(words, WORDS_SIZE, "%s", reason != NULL ? reason : "no reason is known");
 }
 
 /* ---- the handshake --------------------------------------------------------------------------- */
 
-static void end_handshake(struct tls *tls, const char *why)
+static void count(_Atomic uint64_t *counter)
 {
-        tls_ended *ended = TAKE(tls->begin.ended);
+        uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
 
-        ended(tls->begin.ended_context, &tls->transport, why);
+        atomic_store_explicit(counter, now + 1, memory_order_relaxed);
 }
 
 /* Whether this turn has room for one more. The descriptor stays ready, so that it is told of in the
@@ -201,8 +216,7 @@ static bool may_shake(struct tls_pace *pace) ON_SHARD
  * greeting byte by byte takes nothing from the others. */
 static ssize_t shake(struct tls *tls)
 {
-        struct tls_pace *pace = tls->begin.pace;
-        char             words[WORDS_SIZE];
+        struct tls_pace *pace = tls->pace;
         ssize_t          left;
         int              result;
 
@@ -211,21 +225,31 @@ static ssize_t shake(struct tls *tls)
                 return -EAGAIN;
         tls->wrote = false;
         result     = SSL_do_handshake(tls->ssl);
-        if (result == 1) {
-                pace->used++;
-                end_handshake(tls, NULL);
-                return 1;
-        }
-        pace->used += tls->wrote;
-        left = failed(tls, result);
-        if (left != -EAGAIN) {
-                explain(tls, words);
-                end_handshake(tls, words);
-        }
+        pace->used += result == 1 || tls->wrote;
+        left = result == 1 ? 1 : no_bytes(tls, result);
+        if (left == -EAGAIN)
+                return left;
+        if (left == 0)          /* a goodbye before the greeting was over */
+                left = fail(tls);
+        count(result == 1 ? pace->good : pace->failed);
+        if (result == 1 && SSL_session_reused(tls->ssl))
+                count(pace->resumed);
+        tls->pace = NULL;
         return left;
 }
 
 /* ---- the transport --------------------------------------------------------------------------- */
+
+/* Behind an error of its own it throws away what comes, so that no reset overtakes the alert. */
+static ssize_t read_away(struct tls *tls, void *to, size_t size)
+{
+        struct transport *below = tls->transport.below;
+        ssize_t           got   = tls->error != 0 ? tls->error : 0;
+
+        if (got == 0 && !tls->eof)
+                got = below->ops->read(below, to, size);
+        return got > 0 ? -EAGAIN : got;
+}
 
 static ssize_t tls_read(struct transport *t, void *to, size_t size)
 {
@@ -233,14 +257,14 @@ static ssize_t tls_read(struct transport *t, void *to, size_t size)
         size_t      got = 0;
 
         if (tls->broken)
-                return tls->error != 0 ? tls->error : tls->eof ? 0 : -EPROTO;
+                return read_away(tls, to, size);
         if (size == 0)
                 return 0;
         ERR_clear_error();
         tls->budget  = TURN_READ_BYTES;
         tls->starved = false;
         tls->full    = false;
-        if (tls->begin.ended != NULL) {
+        if (tls->pace != NULL) {
                 ssize_t shaken = shake(tls);
 
                 if (shaken <= 0)
@@ -250,7 +274,7 @@ static ssize_t tls_read(struct transport *t, void *to, size_t size)
         int result = SSL_read_ex(tls->ssl, to, size, &got);
 
         if (result != 1)
-                return failed(tls, result);
+                return no_bytes(tls, result);
         say(tls, 0, tls->full || SSL_has_pending(tls->ssl));
         return (ssize_t)got;
 }
@@ -288,7 +312,7 @@ static ssize_t tls_write(struct transport *t, const struct iovec *from, int coun
 
         if (tls->broken)
                 return tls->error != 0 ? tls->error : -EPIPE;
-        if (tls->begin.ended != NULL)
+        if (tls->pace != NULL)
                 return -EAGAIN;
         ERR_clear_error();
         while (written < WRITE_BYTES) {
@@ -329,7 +353,7 @@ static void tls_shut(struct transport *t)
         struct tls *tls = tls_of(t);
 
         ERR_clear_error();
-        if (!tls->broken && tls->begin.ended == NULL)
+        if (!tls->broken && tls->pace == NULL)
                 tls->broken |= SSL_shutdown(tls->ssl) < 0 && tls->error != 0;
         t->below->ops->shut(t->below);
 }
@@ -338,31 +362,68 @@ static void tls_free(struct transport *t)
 {
         struct tls *tls = tls_of(t);
 
-        if (tls->begin.ended != NULL)
-                end_handshake(tls, "it was not over when the connection ended");
+        if (tls->pace != NULL)
+                count(tls->pace->failed);
         SSL_free(tls->ssl);
         tls_context_put(tls->asked.context);
         mem_free(tls->asked.psk_identity);
+        mem_free(tls->words);
         t->below->ops->free(t->below);
         mem_free(tls);
 }
 
+/* ---- who it is ------------------------------------------------------------------------------- */
+
+static size_t tls_identity(struct transport *t, enum transport_name name,
+                           char to[static TRANSPORT_TEXT_SIZE])
+{
+        const struct tls        *tls    = tls_of(t);
+        const struct tls_config *config = &tls->asked.context->config;
+        enum tls_name            kind   = name == TRANSPORT_CLIENT_ID ? config->client_id
+                                                                      : config->username;
+        const char              *psk    = tls->asked.psk_known ? tls->asked.psk_identity
+                                                               : SSL_get_psk_identity(tls->ssl);
+        const X509              *certificate;
+
+        if (tls->pace != NULL || tls->broken)
+                return 0;
+        if (psk != NULL)
+                return (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "%s", psk);
+        certificate = SSL_get0_peer_certificate(tls->ssl);
+        if (certificate == NULL || SSL_get_verify_result(tls->ssl) != X509_V_OK)
+                return 0;
+        return tls_certificate_name(certificate, kind, to, TRANSPORT_TEXT_SIZE);
+}
+
+static size_t tls_describe(struct transport *t, char to[static TRANSPORT_TEXT_SIZE])
+{
+        const struct tls *tls = tls_of(t);
+
+        if (!SSL_is_init_finished(tls->ssl))
+                return 0;
+        return (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "%s %s", SSL_get_version(tls->ssl),
+                                SSL_get_cipher_name(tls->ssl));
+}
+
 static const struct transport_ops tls_ops = {
-        .name   = "tls",
-        .read   = tls_read,
-        .write  = tls_write,
-        .attach = tls_attach,
-        .detach = tls_detach,
-        .shut   = tls_shut,
-        .free   = tls_free,
+        .name     = "tls",
+        .read     = tls_read,
+        .write    = tls_write,
+        .attach   = tls_attach,
+        .detach   = tls_detach,
+        .shut     = tls_shut,
+        .free     = tls_free,
+        .identity = tls_identity,
+        .describe = tls_describe,
 };
 
-struct transport *tls_transport_new(struct transport *below, const struct tls_begin *begin)
+struct transport *tls_transport_new(struct transport *below, struct tls_context *context,
+                                    struct tls_pace *pace)
 {
         struct tls *tls = mem_zalloc(sizeof *tls);
 
         if (tls != NULL)
-                tls->ssl = SSL_new(begin->context->own[0].ssl);
+                tls->ssl = SSL_new(context->own[0].ssl);
         if (tls == NULL || tls->ssl == NULL || !connect_bio(tls)) {
                 if (tls != NULL)
                         SSL_free(tls->ssl);
@@ -371,8 +432,8 @@ struct transport *tls_transport_new(struct transport *below, const struct tls_be
                 return NULL;
         }
         tls->transport     = (struct transport){ .ops = &tls_ops, .below = below };
-        tls->begin         = *begin;
-        tls->asked.context = tls_context_get(begin->context);
+        tls->pace          = pace;
+        tls->asked.context = tls_context_get(context);
         SSL_set_app_data(tls->ssl, &tls->asked);
         SSL_set_accept_state(tls->ssl);
         return &tls->transport;

@@ -13,23 +13,15 @@ struct tls_pace {
         unsigned     per_turn;
         uint64_t     turn;              /* the last that had any */
         unsigned     used;              /* in it */
+
+        /* Counters of handshakes, which only this shard writes. */
+        _Atomic uint64_t *good, *resumed, *failed;      /* resumed: of the good ones */
 };
 
-/* The end of a handshake: `why` is NULL after a good one, or OpenSSL's words. */
-typedef void tls_ended(void *context, struct transport *t, const char *why);
-
-/* Where a connection begins. `pace` and what `ended` needs live as long as handshakes last, and are
- * touched by the thread that turns the pace's loop. */
-struct tls_begin {
-        struct tls_context *context;    /* a reference is taken */
-        struct tls_pace    *pace;
-        tls_ended          *ended;
-        void               *ended_context;
-};
-
-/* Takes the transport below. NULL without memory: that is freed then. Stays on the pace's loop
- * until `ended` was called, and may be mailed to another from then on. */
-struct transport *tls_transport_new(struct transport *below,
-                                    const struct tls_begin *begin) ON_SHARD;
+/* Takes the transport below, and a reference to the context. NULL without memory: below is freed
+ * then. Stays on the loop of its pace until the first bytes were read; may be mailed from then on.
+ * A handshake that fails is -EPROTO with .why in OpenSSL's words. */
+struct transport *tls_transport_new(struct transport *below, struct tls_context *context,
+                                    struct tls_pace *pace) ON_SHARD;
 
 #endif

@@ -118,7 +118,7 @@ TEST(the_kernel_says_who_the_peer_is)
         address_text(transport_peer(accepted), text);
         EXPECT(strcmp(text, "unix") == 0, "%s", text);
         snprintf(expected, sizeof expected, "uid:%u", getuid());
-        EXPECT_EQ(transport_identity(accepted, text), strlen(expected));
+        EXPECT_EQ(transport_identity(accepted, TRANSPORT_USERNAME, text), strlen(expected));
         EXPECT(strcmp(text, expected) == 0, "%s", text);
         snprintf(expected, sizeof expected, "uid=%u pid=%d", getuid(), getpid());
         transport_describe(accepted, text);
