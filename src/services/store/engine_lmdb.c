@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -17,9 +16,10 @@
 #include "base/memory.h"
 #include "services/store/checksum.h"
 #include "services/store/engine.h"
+#include "services/store/folder.h"
 #include "services/store/lmdb_pages.h"
 
-enum { PATH_SIZE = 1100, FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TABLES + 1 };
+enum { FORMAT = 1, MAP_FIRST = 64 << 20, DATABASES = ENGINE_TABLES + 1 };
 enum { ROOM_MIN = 65536 };              /* a disk with less is full */
 
 #define OPEN_FLAGS (MDB_NOLOCK | MDB_NORDAHEAD)
@@ -28,8 +28,7 @@ enum { ROOM_MIN = 65536 };              /* a disk with less is full */
 
 struct lmdb_engine {
         struct engine engine;
-        char          path[PATH_SIZE];          /* of the environment's folder */
-        int           lock;                     /* held for as long as it is open; -1: none */
+        struct folder folder;                   /* the environment's, locked while it is open */
         bool          read_only;
         MDB_env      *env;                      /* NULL: it broke, and is opened anew */
         MDB_dbi       dbis[ENGINE_TABLES];
@@ -57,7 +56,7 @@ static bool disk_is_full(const struct lmdb_engine *e)
 {
         struct statvfs disk;
 
-        return statvfs(e->path, &disk) == 0 && disk.f_bavail * disk.f_frsize < ROOM_MIN;
+        return statvfs(e->folder.path, &disk) == 0 && disk.f_bavail * disk.f_frsize < ROOM_MIN;
 }
 
 /* LMDB's result as ours; what is worth words leaves them in `why`. */
@@ -78,8 +77,8 @@ static enum engine_result result_of(struct engine *engine, int rc, const char *d
         default:
                 break;
         }
-        snprintf(engine->why, sizeof engine->why, "%s %.160s: %s", doing, lmdb_of(engine)->path,
-                 mdb_strerror(rc));
+        snprintf(engine->why, sizeof engine->why, "%s %.160s: %s", doing,
+                 lmdb_of(engine)->folder.path, mdb_strerror(rc));
         return rc == ENOSPC || rc == EDQUOT ? ENGINE_FULL : ENGINE_FAILED;
 }
 
@@ -146,10 +145,10 @@ static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
  * a larger map. Address space costs nothing. */
 static size_t map_size(const struct lmdb_engine *e)
 {
-        char        name[PATH_SIZE + 16];
+        char        name[FOLDER_PATH_SIZE + 16];
         struct stat stat_of;
 
-        snprintf(name, sizeof name, "%s/data.mdb", e->path);
+        snprintf(name, sizeof name, "%s/data.mdb", e->folder.path);
         return MAP_FIRST + (stat(name, &stat_of) == 0 ? 3 * (size_t)stat_of.st_size : 0);
 }
 
@@ -163,7 +162,7 @@ static int open_env(struct lmdb_engine *e, char why[static 256])
                 return rc;
         mdb_env_set_maxdbs(e->env, DATABASES);
         mdb_env_set_mapsize(e->env, map_size(e));
-        rc = mdb_env_open(e->env, e->path, flags, 0600);
+        rc = mdb_env_open(e->env, e->folder.path, flags, 0600);
         if (rc == 0)
                 rc = read_format(e, flags, &format);
         if (rc == 0 && format != FORMAT) {
@@ -171,7 +170,7 @@ static int open_env(struct lmdb_engine *e, char why[static 256])
                          format == 0 ? "%.180s is not a store of Linnet's: set another data_dir"
                                      : "%.150s was written by a newer version of Linnet: start "
                                        "that one, or set another data_dir",
-                         e->path);
+                         e->folder.path);
                 return -1;
         }
         return rc != 0 ? rc : open_tables(e, flags);
@@ -184,85 +183,18 @@ static void close_env(struct lmdb_engine *e)
         e->env = NULL;
 }
 
-/* The folder, ours alone. */
-static bool prepare_folder(struct lmdb_engine *e, const char *path, char why[static 256])
-{
-        struct stat stat_of;
-        int         made;
-
-        if (snprintf(e->path, sizeof e->path, "%s/store", path) >= (int)sizeof e->path) {
-                snprintf(why, 256, "data_dir is too long a path");
-                return false;
-        }
-        made = e->read_only ? 0 : mkdir(e->path, 0700);
-        if ((made != 0 && errno != EEXIST) || stat(e->path, &stat_of) != 0) {
-                snprintf(why, 256, "%.180s: %s", e->path, strerror(errno));
-                return false;
-        }
-        if (stat_of.st_uid != geteuid() && geteuid() != 0) {
-                snprintf(why, 256, "%.150s belongs to user %u: run as that user, or give it to "
-                                   "this one (chown)", e->path, (unsigned)stat_of.st_uid);
-                return false;
-        }
-        return true;
-}
-
-/* Root's helpers must not leave a file that the broker's own user cannot open. */
-static void give_to_owner(int fd, const char *folder)
-{
-        struct stat stat_of;
-
-        if (geteuid() == 0 && stat(folder, &stat_of) == 0 && stat_of.st_uid != 0 &&
-            fchown(fd, stat_of.st_uid, stat_of.st_gid) != 0)
-                return;                 /* a file system that knows no owners */
-}
-
-/* One process at a time; its pid is in the file for whoever finds it locked. */
-static bool take_lock(struct lmdb_engine *e, char why[static 256])
-{
-        char    name[PATH_SIZE + 8], pid[32] = "";
-        ssize_t got;
-
-        snprintf(name, sizeof name, "%s/lock", e->path);
-        e->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (e->lock < 0 && e->read_only && (errno == EROFS || errno == EACCES)) {
-                e->lock = open(name, O_RDONLY | O_CLOEXEC);
-                if (e->lock < 0 && errno == ENOENT)
-                        return true;    /* nobody has it open, and nobody can write here */
-        }
-        if (e->lock < 0) {
-                snprintf(why, 256, "%.180s: %s", name, strerror(errno));
-                return false;
-        }
-        if (flock(e->lock, LOCK_EX | LOCK_NB) != 0) {
-                got = pread(e->lock, pid, sizeof pid - 1, 0);
-                snprintf(why, 256,
-                         "%.150s is in use by process %.*s: stop it, or set another data_dir",
-                         e->path,
-                         got > 0 ? (int)strcspn(pid, "\n") : 1, got > 0 ? pid : "?");
-                close(e->lock);
-                e->lock = -1;
-                return false;
-        }
-        give_to_owner(e->lock, e->path);
-        got = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-        if (ftruncate(e->lock, 0) == 0 && pwrite(e->lock, pid, (size_t)got, 0) != got)
-                return ftruncate(e->lock, 0) == 0;      /* a full disk: it says no pid, then */
-        return true;
-}
-
 static void say_unopened(const struct lmdb_engine *e, int rc, char why[static 256])
 {
         if (rc == -1)
                 return;                 /* said already */
         if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
                 snprintf(why, 256, "%.160s/data.mdb is not a store: move it away, or set another "
-                                   "data_dir", e->path);
+                                   "data_dir", e->folder.path);
         else if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
                 snprintf(why, 256, "%.100s is damaged in its structure: linnet store compact keeps "
-                                   "what is left; or move it away to start afresh", e->path);
+                                   "what is left; or move it away to start afresh", e->folder.path);
         else
-                snprintf(why, 256, "%.180s: %s", e->path, mdb_strerror(rc));
+                snprintf(why, 256, "%.180s: %s", e->folder.path, mdb_strerror(rc));
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
@@ -504,8 +436,7 @@ static void lmdb_close(struct engine *engine)
         if (e->txn != NULL)
                 lmdb_abort(engine);
         close_env(e);
-        if (e->lock >= 0)
-                close(e->lock);
+        folder_leave(&e->folder);
         mem_free(e);
 }
 
@@ -536,16 +467,15 @@ struct engine *engine_lmdb_open(const char *path, bool read_only, char why[stati
                 return NULL;
         }
         e->engine.ops = &lmdb_ops;
-        e->lock       = -1;
         e->read_only  = read_only;
-        if (!prepare_folder(e, path, why) || !take_lock(e, why)) {
-                lmdb_close(&e->engine);
+        if (!folder_enter(&e->folder, path, read_only, why)) {
+                mem_free(e);
                 return NULL;
         }
         rc = open_env(e, why);
-        if (rc == 0)
+        if (rc == 0 && (read_only || folder_sync(&e->folder, path, why)))
                 return &e->engine;
-        say_unopened(e, rc, why);
+        say_unopened(e, rc != 0 ? rc : -1, why);
         lmdb_close(&e->engine);
         return NULL;
 }
@@ -555,24 +485,23 @@ struct engine *engine_lmdb_open(const char *path, bool read_only, char why[stati
 /* Under the lock: of a store that is being written, pages of two states would be read. */
 bool engine_lmdb_check(const char *path, char why[static 256])
 {
-        struct lmdb_engine e = { .lock = -1, .read_only = true };
+        struct folder      folder;
         struct lmdb_damage damage;
-        char               name[PATH_SIZE + 16];
+        char               name[FOLDER_PATH_SIZE + 16];
         int                file;
         bool               holds;
 
-        if (!prepare_folder(&e, path, why) || !take_lock(&e, why))
+        if (!folder_enter(&folder, path, true, why))
                 return true;            /* opening it in earnest says so */
-        snprintf(name, sizeof name, "%s/data.mdb", e.path);
+        snprintf(name, sizeof name, "%s/data.mdb", folder.path);
         file  = open(name, O_RDONLY | O_CLOEXEC);
         holds = file < 0 || lmdb_pages_hold(file, &damage) || damage.foreign;
         if (file >= 0)
                 close(file);
-        if (e.lock >= 0)
-                close(e.lock);
         if (!holds)
                 snprintf(why, 256, "%.70s is damaged in its structure (page %" PRIu64 ": %s): "
                                    "linnet store compact keeps what is left; or move it away to "
-                                   "start afresh", e.path, damage.page, damage.what);
+                                   "start afresh", folder.path, damage.page, damage.what);
+        folder_leave(&folder);
         return holds;
 }

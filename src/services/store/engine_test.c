@@ -597,6 +597,37 @@ TEST(a_store_without_tables_is_made_to_its_end)
         disk_deinit(&disk);
 }
 
+static void fill(struct disk *disk, unsigned count)
+{
+        struct engine *engine = open_disk(disk);
+
+        begin(engine);
+        for (unsigned i = 0; i < count; i++) {
+                char key[ENGINE_RECORD_KEY];
+
+                engine_record_key(0xabcdef0000 + i, key);
+                EXPECT_EQ(engine->ops->put(engine, ENGINE_RECORDS, str_from(key, sizeof key),
+                                           STR("a value of some length")), ENGINE_OK);
+        }
+        commit(engine);
+        engine->ops->close(engine);
+}
+
+TEST(a_file_of_nothing_but_zeros_is_begun_anew_if_it_is_as_small_as_a_first_one)
+{
+        struct disk disk;
+
+        disk_init(&disk, 1);
+        mkdir(in(&disk, "store"), 0700);
+        EXPECT(close(open(in(&disk, "store/data.mdb"), O_CREAT | O_RDWR, 0600)) == 0);
+        EXPECT(truncate(in(&disk, "store/data.mdb"), 8192) == 0);
+        fill(&disk, 10);
+        EXPECT(truncate(in(&disk, "store/data.mdb"), 0) == 0);
+        EXPECT(truncate(in(&disk, "store/data.mdb"), 12288) == 0);
+        expect_refused(&disk, "is not a store");
+        disk_deinit(&disk);
+}
+
 /* Needs root: to have another's folder at all. */
 TEST(the_folder_of_another_user_is_refused)
 {
@@ -625,22 +656,6 @@ TEST(the_folder_of_another_user_is_refused)
         EXPECT(stat(in(&disk, "store/lock"), &stat_of) == 0);
         EXPECT(stat_of.st_uid == 65533, "the owner can open what root has left there");
         disk_deinit(&disk);
-}
-
-static void fill(struct disk *disk, unsigned count)
-{
-        struct engine *engine = open_disk(disk);
-
-        begin(engine);
-        for (unsigned i = 0; i < count; i++) {
-                char key[ENGINE_RECORD_KEY];
-
-                engine_record_key(0xabcdef0000 + i, key);
-                EXPECT_EQ(engine->ops->put(engine, ENGINE_RECORDS, str_from(key, sizeof key),
-                                           STR("a value of some length")), ENGINE_OK);
-        }
-        commit(engine);
-        engine->ops->close(engine);
 }
 
 TEST(a_damaged_structure_is_found_before_it_does_harm)
@@ -684,5 +699,6 @@ SUITE(engine, CASE(what_is_put_is_there_in_order), CASE(what_is_not_committed_wa
       CASE(who_only_reads_changes_nothing),
       CASE(what_is_not_a_store_of_this_version_is_left_alone),
       CASE(a_store_without_tables_is_made_to_its_end),
+      CASE(a_file_of_nothing_but_zeros_is_begun_anew_if_it_is_as_small_as_a_first_one),
       CASE(the_folder_of_another_user_is_refused),
       CASE(a_damaged_structure_is_found_before_it_does_harm))
