@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "harness/world.h"
 #include "mqtt/decode.h"
+#include "services/acl/acl.h"
 #include "show.h"
 
 enum { CLIENTS_MAX = 32, PACKET_BYTES = 1 << 19 };
@@ -34,6 +35,8 @@ struct player {
         struct world        *world;     /* begins with the first client */
         struct vault        *vault;     /* what its store has committed */
         uint64_t             restarts;
+        struct buffer        rules;     /* `acl` lines */
+        struct acl          *acl;       /* the world's */
         struct player_client clients[CLIENTS_MAX];
         unsigned             count;
 };
@@ -284,6 +287,39 @@ static bool play_set(struct player *player, const char *word)
         return true;
 }
 
+/* The `acl` lines so far, as a file. */
+static bool read_rules(struct player *player, struct acl_rules **out)
+{
+        char why[ACL_WHY_SIZE];
+
+        *out = NULL;
+        if (buffer_len(&player->rules) == 0)
+                return true;
+        *out = acl_rules_parse("acl", buffer_str(&player->rules), ACL_AUTO, why);
+        return *out != NULL || complain(player, "rules without a mistake", why);
+}
+
+static bool prepare_broker(struct broker *broker, void *context)
+{
+        struct player    *player = context;
+        struct acl_rules *rules;
+
+        if (!authenticator_add(broker, &player->authenticator) || !read_rules(player, &rules))
+                return false;
+        player->acl = acl_new(broker);
+        if (player->acl == NULL)
+                return false;
+        acl_begin(player->acl, rules);
+        return true;
+}
+
+static void end_world(struct player *player, void (*end)(struct world *world))
+{
+        if (player->world != NULL)
+                end(TAKE(player->world));
+        acl_free(TAKE(player->acl));
+}
+
 static bool begin_world(struct player *player, uint64_t start_ms)
 {
         struct client_listener  listener = { .name = NULL };
@@ -295,8 +331,8 @@ static bool begin_world(struct player *player, uint64_t start_ms)
                 .durability = player->config.durability,
                 .listener   = &listener,
                 .vault      = player->vault,
-                .prepare    = authenticator_add,
-                .context    = &player->authenticator,
+                .prepare    = prepare_broker,
+                .context    = player,
         };
 
         config_listener_terms(&player->config.listeners[0], &listener);
@@ -307,17 +343,21 @@ static bool begin_world(struct player *player, uint64_t start_ms)
 /* What the process is made to go through. */
 static bool play_broker(struct player *player, const char *what)
 {
-        uint64_t now_ms = player->world->now.mono_ms;
+        uint64_t          now_ms = player->world->now.mono_ms;
+        struct acl_rules *rules;
 
         if (strcmp(what, "full") == 0 || strcmp(what, "room") == 0) {
                 vault_fill_after(player->vault, strcmp(what, "full") == 0 ? 0 : UINT64_MAX);
                 return true;
         }
+        if (strcmp(what, "reload") == 0)
+                return read_rules(player, &rules) && acl_apply(player->acl, rules) &&
+                       world_run(player->world);
         if (strcmp(what, "crash") != 0)
-                return complain(player, "crash, full or room", what);
+                return complain(player, "crash, full, room or reload", what);
         for (unsigned i = 0; i < player->count; i++)
                 client_drop(&player->clients[i]);
-        world_crash(TAKE(player->world));
+        end_world(player, world_crash);
         player->restarts++;
         return begin_world(player, now_ms);
 }
@@ -327,6 +367,8 @@ static bool play_line(struct player *player, const char *text)
         struct line         line;
         const struct words *words = &line.does;
 
+        if (strncmp(text, "acl ", 4) == 0)         /* as it stands: it is another language */
+                return buffer_append(&player->rules, str_of(text + 4));
         if (!line_parse(&line, text))
                 return complain(player, "a shorter line", "one too long");
         if (words->count == 0)
@@ -340,6 +382,10 @@ static bool play_line(struct player *player, const char *text)
                 unsigned long time = strtoul(words->word[1], &unit, 10);
 
                 return world_advance(player->world, strcmp(unit, "ms") == 0 ? time : time * 1000);
+        }
+        if (strcmp(words->word[0], "no-acl") == 0) {
+                buffer_deinit(&player->rules);
+                return true;
         }
         if (strcmp(words->word[0], "client") == 0 && words->count >= 3)
                 return play_client(player, &line);
@@ -374,8 +420,8 @@ bool play(const char *path, unsigned shards, enum durability durability)
         while (player.authenticator.owed > 0 &&     /* a PUBLISH waits for its answer */
                world_advance(player.world, AUTHENTICATOR_DELAY_MS))
                 ;
-        if (player.world != NULL)
-                world_free(player.world);
+        end_world(&player, world_free);
+        buffer_deinit(&player.rules);
         vault_free(player.vault);
         if (player.authenticator.owed > 0)
                 fine = complain(&player, "no answer owed to who is gone", "some");

@@ -15,6 +15,8 @@ void config_init(struct config *config)
         snprintf(config->node_name, sizeof(config->node_name), "linnet@127.0.0.1");
         snprintf(config->data_dir, sizeof(config->data_dir), "data");
         config->durability     = DURABILITY_STRICT;
+        config->acl_format     = ACL_AUTO;
+        config->acl_watch_ms   = 2000;
         config->log_level      = LOG_LEVEL_INFO;
         config->log_format     = LOG_FORMAT_TEXT;
         config_listener_implied(&config->listeners[0]);

@@ -13,6 +13,7 @@
 #include "broker/option.h"
 #include "core/settings.h"
 #include "core/store_port.h"
+#include "services/acl/rules.h"
 
 enum { CONFIG_PATH_SIZE = 1024 };
 
@@ -22,6 +23,9 @@ struct config {
         char                   node_name[128];
         char                   data_dir[CONFIG_PATH_SIZE];
         char                   log_file[CONFIG_PATH_SIZE];      /* empty: standard error */
+        char                   acl_file[CONFIG_PATH_SIZE];      /* empty: no rules */
+        enum acl_format        acl_format;
+        uint32_t               acl_watch_ms;    /* 0: only a reload reads it again */
         enum durability        durability;
         enum log_level         log_level;
         enum log_format        log_format;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "broker/rules.h"
 #include "broker/server.h"
 #include "services/sys/version.h"
 
@@ -100,6 +101,19 @@ static bool load(const struct arguments *arguments, struct config *out)
         return good;
 }
 
+/* The files that it names, too. */
+static int test(const struct config *config)
+{
+        char why[RULES_WHY_SIZE];
+
+        if (!rules_test(config, why)) {
+                fprintf(stderr, "%s\n", why);
+                return EXIT_FAILURE;
+        }
+        puts("the configuration is good");
+        return EXIT_SUCCESS;
+}
+
 static struct log_config log_of(const struct config *config)
 {
         return (struct log_config){ config->log_level, config->log_format, config->log_file };
@@ -133,9 +147,12 @@ static void reload(const struct arguments *arguments, struct config *config, str
         for (rest = buffer_str(&lines); rest.len > 0 && str_cut(&rest, '\n', &line);)
                 LOG(INFO, "reload.change", F_STR("option", line));
         buffer_deinit(&lines);
-        config->settings   = next.settings;
-        config->log_level  = next.log_level;
-        config->log_format = next.log_format;
+        config->settings     = next.settings;
+        config->acl_format   = next.acl_format;
+        config->acl_watch_ms = next.acl_watch_ms;
+        config->log_level    = next.log_level;
+        config->log_format   = next.log_format;
+        memcpy(config->acl_file, next.acl_file, sizeof config->acl_file);
         memcpy(config->log_file, next.log_file, sizeof config->log_file);
         log = log_of(config);
         if (!log_configure(&log) || !log_reopen())
@@ -143,6 +160,17 @@ static void reload(const struct arguments *arguments, struct config *config, str
                     F_TEXT("reason", strerror(errno)));
         if (!server_apply(server, config))
                 LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+}
+
+/* 0: none has come in that time (0: however long it takes). */
+static int wait_for_signal(const sigset_t *signals, uint32_t wait_ms)
+{
+        const struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000l };
+        int signal_number = sigtimedwait(signals, NULL, wait_ms > 0 ? &wait : NULL);
+
+        if (signal_number > 0)
+                return signal_number;
+        return errno == EAGAIN || errno == EINTR ? 0 : SIGTERM;
 }
 
 static int serve(const struct arguments *arguments, struct config *config)
@@ -162,11 +190,12 @@ static int serve(const struct arguments *arguments, struct config *config)
                 return EXIT_FAILURE;
         }
         do {
-                if (sigwait(&signals, &signal_number) != 0)
-                        signal_number = SIGTERM;
+                signal_number = wait_for_signal(&signals, config->acl_watch_ms);
                 if (signal_number == SIGHUP)
                         reload(arguments, config, server);
-        } while (signal_number == SIGHUP);
+                else if (signal_number == 0 && !server_look(server))
+                        LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+        } while (signal_number == SIGHUP || signal_number == 0);
         LOG(INFO, "broker.stopping", F_TEXT("signal", strsignal(signal_number)));
         server_stop(server);
         return EXIT_SUCCESS;
@@ -197,10 +226,8 @@ int main(int argc, char **argv)
                 return code;
         if (!load(&arguments, &config))
                 return EXIT_FAILURE;
-        if (arguments.test) {
-                puts("the configuration is good");
-                return EXIT_SUCCESS;
-        }
+        if (arguments.test)
+                return test(&config);
         block_signals();
         log = log_of(&config);
         if (!log_start(&log)) {

@@ -18,6 +18,11 @@ static const char *const option_strategies[]   = {
         "random", "round_robin", "sticky", "local", "hash_clientid", "hash_topic", NULL
 };
 
+static const char *const option_acl_formats[]  = { "auto", "emqttd", "mosquitto", NULL };
+static const char *const option_nomatch[]      = { "deny", "allow", NULL };
+static const char *const option_deny_actions[] = { "ignore", "disconnect", NULL };
+static const char *const option_revokes[]      = { "silent", "disconnect", NULL };
+
 /* Listeners have it, too. */
 const char *const option_durabilities[] = { "memory", "relaxed", "strict", NULL };
 

@@ -55,6 +55,29 @@ OPTION("mqtt.allow_anonymous", SWITCH, settings.allow_anonymous, 0, 1, RELOAD,
 OPTION("mqtt.allow_anonymous_loopback", SWITCH, settings.allow_anonymous_loopback, 0, 1, RELOAD,
        "the same, from this machine only")
 
+SECTION("Access rules")
+OPTION("acl.file", TEXT, acl_file, 0, 0, RELOAD,
+       "who may publish and subscribe to what; empty: everyone may (doc/security.md)")
+OPTION_ENUM("acl.format", acl_format, option_acl_formats, RELOAD,
+            "the language of acl.file; auto: by its first line")
+OPTION("acl.watch_interval", MILLIS, acl_watch_ms, 0, 3600000, RELOAD,
+       "how often it is looked whether the file has changed; 0: only a reload reads it again")
+OPTION_ENUM("acl.nomatch", settings.acl_nomatch_allow, option_nomatch, RELOAD,
+            "what no rule matches, where there are rules")
+OPTION_ENUM("acl.deny_action", settings.acl_deny_disconnects, option_deny_actions, RELOAD,
+            "a PUBLISH that is denied: ignore acknowledges it to v3 clients, tells v5 clients "
+            "0x87, and drops it")
+OPTION_ENUM("acl.revoke", settings.acl_revoke_disconnects, option_revokes, RELOAD,
+            "the client of a subscription that new rules end: told 0x87 and disconnected, or not")
+OPTION("acl.check_delivery", SWITCH, settings.acl_check_delivery, 0, 1, RELOAD,
+       "where rules let through a part of what a subscription matches, asks for each message; off: "
+       "such a subscription is refused under Mosquitto's rules, and not checked under emqttd's")
+OPTION("acl.cache", SWITCH, settings.acl_cache, 0, 1, RELOAD, "remembers verdicts for each client")
+OPTION("acl.cache.max", NUMBER, settings.acl_cache_max, 1, 1024, RELOAD,
+       "verdicts remembered for one client")
+OPTION("acl.cache.ttl", MILLIS, settings.acl_cache_ttl_ms, 1, 86400000, RELOAD,
+       "how long a verdict is remembered; a change of the rules forgets all")
+
 SECTION("Sessions")
 OPTION("mqtt.session.max_subscriptions", NUMBER, settings.max_subscriptions, 0, UINT32_MAX, RELOAD,
        "0: no limit")

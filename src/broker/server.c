@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "broker/door.h"
+#include "broker/rules.h"
 #include "client/client.h"
 #include "core/shard.h"
 #include "services/modules/delayed.h"
@@ -48,6 +49,7 @@ struct server {
         bool                    store_running;
         struct sys             *sys;
         struct delayed         *delayed;
+        struct rules            rules;
 };
 
 struct settings_mail {
@@ -141,6 +143,16 @@ static bool open_services(struct server *server)
         server->sys     = sys_new(&server->broker);
         server->delayed = delayed_new(&server->broker);
         return server->sys != NULL && server->delayed != NULL;
+}
+
+static bool open_rules(struct server *server)
+{
+        return rules_open(&server->rules, &server->broker, &server->config);
+}
+
+static void close_rules(struct server *server)
+{
+        rules_close(&server->rules);
 }
 
 static bool open_worker(struct server *server, unsigned id, const struct settings *settings)
@@ -240,6 +252,7 @@ static const struct {
         { "broker", open_broker, close_broker },
         { "store", open_store, close_store },
         { "services", open_services, close_services },
+        { "access rules", open_rules, close_rules },
         { "shards", open_workers, close_workers },
         { "recovery", recover_store, NULL },
         { "listeners", open_doors, close_doors },
@@ -360,7 +373,15 @@ bool server_apply(struct server *server, const struct config *config)
                 mail->settings = settings;
                 loop_post(&server->workers[i]->shard.loop, parcel);
         }
-        return true;
+        server->config.settings   = config->settings;
+        server->config.acl_format = config->acl_format;
+        memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
+        return rules_apply(&server->rules, &server->config);
+}
+
+bool server_look(struct server *server)
+{
+        return rules_look(&server->rules, &server->config);
 }
 
 /* Only together: what one still does may be mail for another, to be kept there. */

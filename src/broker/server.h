@@ -16,6 +16,9 @@ bool server_start(struct server *server);       /* a thread per shard; false: sa
  * memory. */
 bool server_apply(struct server *server, const struct config *config);
 
+/* Files that are watched: applies those that have changed. False without memory. */
+bool server_look(struct server *server);
+
 /* Stops accepting, says goodbye to all clients, waits for the threads and gives everything back. */
 void server_stop(struct server *server);
 

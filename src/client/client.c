@@ -426,6 +426,8 @@ ON_SHARD static uint64_t expiry_wait_ms(const struct client *c)
 void client_allowed(struct client *c)
 {
         c->superuser = c->request.superuser;
+        if (c->peer.session != NULL)
+                c->peer.session->superuser = c->superuser;
         c->until_us  = c->request.until_us;
         if (c->until_us == 0)
                 loop_timer_cancel(&c->shard->loop, &c->expiry);

@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "client/mount.h"
+#include "core/review.h"
+#include "mqtt/topic.h"
 
 enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MAX at the worst */
 
@@ -16,6 +18,8 @@ static bool remember(struct client *c, const struct connect_packet *p);
 static void take_identity(struct client *c);
 static void take_properties(struct client *c, const struct connect_packet *p);
 static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
+static enum access_verdict ask_will(struct client *c, const struct will_fields *will) ON_SHARD;
+static void connect_done(struct client *c);
 static void welcome(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool set_will(struct client *c, struct session *session,
                      const struct will_fields *will) ON_SHARD;
@@ -221,15 +225,59 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 send_auth(c, REASON_CONTINUE_AUTHENTICATION);   /* [MQTT5-4.12.0-2] */
                 return;
         }
+        c->request.password = (struct str){ 0 };        /* its bytes go soon */
+        c->request.data     = (struct str){ 0 };
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
                 client_fail(c, c->request.reason, c->request.why);
+                connect_done(c);
         } else if (protocol_decode_held(c, &packet)) {
                 client_allowed(c);
-                welcome(c, &packet.connect);
+                will_verdict(c, ask_will(c, &packet.connect.will));
         }
-        c->request.password = (struct str){ 0 };        /* its bytes go now */
-        c->request.data     = (struct str){ 0 };
-        c->body             = (struct str){ 0 };
+}
+
+/* Who may not publish its will is told so while it can be. The topic is copied, since the answer
+ * may come later. */
+static enum access_verdict ask_will(struct client *c, const struct will_fields *will)
+{
+        struct access_request *request = &c->request;
+        struct str             topic;
+        uint32_t               delay_s;
+
+        if (!will->present || c->superuser)
+                return ACCESS_ALLOW;
+        topic_delayed(mount_topic(c, will->topic), &delay_s, &topic);
+        buffer_consume(&c->asked, buffer_len(&c->asked));
+        if (topic.ptr == NULL || !buffer_append(&c->asked, topic)) {
+                request->reason = REASON_SERVER_BUSY;
+                return ACCESS_DENY;
+        }
+        request->kind   = ACCESS_PUBLISH;
+        request->topic  = buffer_str(&c->asked);
+        request->qos    = will->qos;
+        request->retain = will->retain;
+        return access_check(request);
+}
+
+void will_verdict(struct client *c, enum access_verdict verdict)
+{
+        struct packet packet;
+
+        if (verdict == ACCESS_LATER) {
+                client_pause(c);
+                return;
+        }
+        if (verdict != ACCESS_ALLOW)
+                client_fail(c, c->request.reason, "it may not publish to the topic of its will");
+        else if (protocol_decode_held(c, &packet))
+                welcome(c, &packet.connect);
+        connect_done(c);
+}
+
+static void connect_done(struct client *c)
+{
+        c->request.topic = c->body = (struct str){ 0 };
+        buffer_deinit(&c->asked);
         protocol_release(c);
 }
 
@@ -306,7 +354,8 @@ static void welcome(struct client *c, const struct connect_packet *p)
         }
         /* [MQTT3-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] */
         connack.session_present = present && !p->clean_start;
-        session->expiry_s = c->session_expiry_s;
+        session->expiry_s  = c->session_expiry_s;
+        session->superuser = c->superuser;
         if (session->expiry_s > 0)
                 session_keep(session, c->durability);
         client_enter(c, CLIENT_CONNECTED);
@@ -324,6 +373,7 @@ static void welcome(struct client *c, const struct connect_packet *p)
         stat_change(&shard->stats.clients, 1);
         client_log(c, LOG_LEVEL_INFO, "client.connected");
         client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, REASON_SUCCESS);
+        review_session(session);
         resume_when_safe(c, kept || session->expiry_s > 0);
 }
 

@@ -16,7 +16,7 @@ static bool        verdicts_of(struct client *c, const struct subscribe_packet *
 static enum reason name_check(struct client *c, const struct subscribe_item *item,
                               struct subscription_name *name) ON_SHARD;
 static enum reason subscribe_one(struct client *c, const struct subscribe_item *item, uint32_t id,
-                                 bool *replays) ON_SHARD;
+                                 bool partly, bool *replays) ON_SHARD;
 
 void on_subscribe(struct client *c, const struct packet *packet)
 {
@@ -39,8 +39,8 @@ void on_subscribe(struct client *c, const struct packet *packet)
                 enum reason reason = (enum reason)(uint8_t)verdicts.ptr[i];
 
                 replays[i] = false;
-                if (reason == REASON_SUCCESS)
-                        reason = subscribe_one(c, &item, id, &replays[i]);
+                if (!reason_is_error(reason))
+                        reason = subscribe_one(c, &item, id, reason == ALLOWED_PARTLY, &replays[i]);
                 if (!packet_reason_allowed(PACKET_SUBACK, reason, PACKET_FROM_SERVER))
                         reason = REASON_UNSPECIFIED_ERROR;
                 reasons[i] = (char)reason;
@@ -117,7 +117,7 @@ static enum reason name_check(struct client *c, const struct subscribe_item *ite
 }
 
 static enum reason subscribe_one(struct client *c, const struct subscribe_item *item, uint32_t id,
-                                 bool *replays)
+                                 bool partly, bool *replays)
 {
         struct subscription_options options = {
                 .id                  = id,
@@ -125,6 +125,7 @@ static enum reason subscribe_one(struct client *c, const struct subscribe_item *
                 .retain_handling     = item->retain_handling,
                 .no_local            = item->no_local,
                 .retain_as_published = item->retain_as_published,
+                .partly              = partly,
         };
         struct subscription_name name;
         bool                     existed = false;

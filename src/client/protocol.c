@@ -155,6 +155,13 @@ static void count(struct client *c, enum packet_type type)
                 metric_add((_Atomic uint64_t *)(void *)((char *)metrics + row->metric), 1);
 }
 
+static enum reason reason_of(const struct access_request *request, enum access_verdict verdict)
+{
+        if (verdict != ACCESS_ALLOW)
+                return request->reason;
+        return request->partly ? ALLOWED_PARTLY : REASON_SUCCESS;
+}
+
 bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
                   enum reason *out)
 {
@@ -190,8 +197,7 @@ bool protocol_ask(struct client *c, unsigned index, const struct access_request 
                 access_cancel(request);
                 request->reason = REASON_SERVER_BUSY;
         }
-        if (verdict != ACCESS_ALLOW)
-                *out = request->reason;
+        *out = reason_of(request, verdict);
         return true;
 }
 
@@ -241,7 +247,8 @@ ON_SHARD static void log_late(struct client *c)
 {
         static const char *const kinds[] = { [ACCESS_CONNECT]   = "connect",
                                              [ACCESS_PUBLISH]   = "publish",
-                                             [ACCESS_SUBSCRIBE] = "subscribe" };
+                                             [ACCESS_SUBSCRIBE] = "subscribe",
+                                             [ACCESS_DELIVER]   = "deliver" };
         uint32_t                 skipped = 0;
 
         if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
@@ -255,7 +262,7 @@ ON_SHARD static void log_late(struct client *c)
 void protocol_answered(struct access_request *request, enum access_verdict verdict)
 {
         struct client *c = list_entry(request, struct client, request);
-        char           byte = (char)(verdict == ACCESS_ALLOW ? REASON_SUCCESS : request->reason);
+        char           byte = (char)reason_of(request, verdict);
 
         on_shard(&c->shard->loop);
         assert(c->magic == CLIENT_MAGIC);
@@ -264,7 +271,9 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         if (request->late != NULL)
                 log_late(c);
         c->paused = false;
-        if (request->kind != ACCESS_CONNECT) {
+        if (c->state == CLIENT_AUTHENTICATING && request->kind == ACCESS_PUBLISH) {
+                will_verdict(c, verdict);
+        } else if (request->kind != ACCESS_CONNECT) {
                 if (buffer_append(&c->verdicts, str_from(&byte, 1)))
                         handle_again(c);
                 else

@@ -8,8 +8,12 @@
 void protocol_feed(struct client *c, struct str bytes) ON_SHARD;
 void protocol_proceed(struct client *c) ON_SHARD;       /* with what is unread */
 
-/* Asks the access chain about the `index`th topic of the packet in hand: 0 or the reason of a
- * denial in *out. False: the answer comes later, the packet is held and will be handled again. */
+/* A verdict on a topic filter that no SUBACK can have. */
+#define ALLOWED_PARTLY REASON_CONTINUE_AUTHENTICATION
+
+/* Asks the access chain about the `index`th topic of the packet in hand: 0, ALLOWED_PARTLY or the
+ * reason of a denial in *out. False: the answer comes later, the packet is held and will be handled
+ * again. */
 bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
                   enum reason *out) ON_SHARD;
 bool protocol_hold(struct client *c) ON_SHARD;          /* false without memory */
@@ -41,6 +45,7 @@ void publish_refuse(struct client *c, const struct publish_packet *publish, enum
 
 /* The access chain's word on CONNECT or a re-authentication. */
 void connect_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
+void will_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;      /* a part of it */
 void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 
 /* Out. Nothing is sent to a client that closes. */

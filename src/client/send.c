@@ -33,6 +33,8 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
 static void peer_release(struct peer *peer, uint16_t packet_id) ON_SHARD;
 static bool peer_congested(const struct peer *peer);
 static void peer_evict(struct peer *peer, enum reason reason) ON_SHARD;
+static void peer_refuse(struct peer *peer, enum reason reason, const char *why) ON_SHARD;
+static struct access_request *peer_asker(struct peer *peer);
 static void put(struct client *c, enum packet_type type, size_t size) ON_SHARD;
 static void sent(struct client *c, enum packet_type type) ON_SHARD;
 static void own_properties(struct own_properties *own, const struct delivery *delivery,
@@ -51,6 +53,8 @@ const struct peer_ops client_peer_ops = {
         .release   = peer_release,
         .congested = peer_congested,
         .evict     = peer_evict,
+        .refuse    = peer_refuse,
+        .asker     = peer_asker,
 };
 
 /* There is a reason string only in a refusal, and only if it fits [MQTT5-3.2.2-19]; the user
@@ -353,4 +357,14 @@ static void peer_evict(struct peer *peer, enum reason reason)
 
         peer->session = NULL;
         client_fail(c, reason, NULL);
+}
+
+static void peer_refuse(struct peer *peer, enum reason reason, const char *why)
+{
+        client_fail(list_entry(peer, struct client, peer), reason, why);
+}
+
+static struct access_request *peer_asker(struct peer *peer)
+{
+        return &list_entry(peer, struct client, peer)->request;
 }

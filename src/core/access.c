@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/shard.h"
+#include "core/verdicts.h"
 
 struct link {
         const struct access_provider *provider;
@@ -48,18 +49,43 @@ bool access_has_method(const struct access *access, struct str method)
         return false;
 }
 
+bool access_has_rules(const struct shard *shard)
+{
+        const struct access *access = shard->broker->access;
+
+        for (unsigned i = 0; i < access->count; i++)
+                if (access->links[i].provider->has_rules != NULL &&
+                    access->links[i].provider->has_rules(access->links[i].context, shard))
+                        return true;
+        return false;
+}
+
+/* Nobody knows a rule for it. */
+ON_SHARD static enum access_verdict topic_end(struct access_request *request)
+{
+        struct shard *shard = request->shard;
+
+        if (!access_has_rules(shard))
+                return ACCESS_ALLOW;
+        metric_add(&shard->metrics.acl_ignore, 1);
+        request->why = "no rule matches";
+        return shard->settings->acl_nomatch_allow ? ACCESS_ALLOW : ACCESS_DENY;
+}
+
 /* Nobody had an opinion. */
-static enum access_verdict chain_end(struct access_request *request)
+ON_SHARD static enum access_verdict chain_end(struct access_request *request)
 {
         const struct settings *settings = request->shard->settings;
 
-        if (request->kind == ACCESS_CONNECT && request->method.ptr != NULL) {
+        if (request->kind != ACCESS_CONNECT)
+                return topic_end(request);
+
+        if (request->method.ptr != NULL) {
                 request->reason = REASON_BAD_AUTHENTICATION_METHOD;     /* [MQTT-4.12.0-1] */
                 request->why    = "nobody who speaks this method knows this client";
                 return ACCESS_DENY;     /* the anonymous policy is for who offers nothing */
         }
-        if (request->kind != ACCESS_CONNECT || request->identified ||
-            request->anonymous == ANONYMOUS_ALLOWED)
+        if (request->identified || request->anonymous == ANONYMOUS_ALLOWED)
                 return ACCESS_ALLOW;
         if (request->anonymous == ANONYMOUS_DENIED) {
                 request->reason = REASON_NOT_AUTHORIZED;
@@ -103,6 +129,16 @@ ON_SHARD static void wait_for_answer(struct access_request *request)
                    request->shard->settings->access_timeout_ms);
 }
 
+/* Who asks in a review has no time; the provider is told that nobody waits. */
+ON_SHARD static enum access_verdict do_not_wait(struct access_request *request,
+                                                const struct link     *link)
+{
+        if (link->provider->cancel != NULL)
+                link->provider->cancel(link->context, request);
+        request->unsure = true;
+        return ACCESS_ALLOW;
+}
+
 ON_SHARD static enum access_verdict ask(struct access_request *request)
 {
         const struct access *access = request->shard->broker->access;
@@ -118,12 +154,72 @@ ON_SHARD static enum access_verdict ask(struct access_request *request)
 
                 enum access_verdict verdict = provider->check(link->context, request);
 
+                if (verdict == ACCESS_LATER && request->review)
+                        return do_not_wait(request, link);
                 if (verdict == ACCESS_LATER)
                         wait_for_answer(request);
                 if (verdict != ACCESS_IGNORE)
                         return verdict;
         }
         return chain_end(request);
+}
+
+/* A verdict on one topic, which holds for the next message, too. */
+static bool is_lasting(const struct access_request *request)
+{
+        return request->kind == ACCESS_PUBLISH || request->kind == ACCESS_DELIVER;
+}
+
+/* Counts the final verdict, and remembers it. */
+ON_SHARD static enum access_verdict settle(struct access_request *request,
+                                           enum access_verdict    verdict)
+{
+        struct shard *shard = request->shard;
+
+        if (request->kind == ACCESS_CONNECT) {
+                if (verdict == ACCESS_ALLOW)
+                        verdicts_forget(request);
+                return verdict;
+        }
+        if (verdict == ACCESS_LATER || !access_has_rules(shard))
+                return verdict;
+        metric_add(verdict == ACCESS_ALLOW ? &shard->metrics.acl_allow : &shard->metrics.acl_deny,
+                   1);
+        if (shard->settings->acl_cache && is_lasting(request) && !request->unsure &&
+            (verdict == ACCESS_ALLOW || request->reason == REASON_NOT_AUTHORIZED))
+                verdicts_keep(request, verdict);
+        return verdict;
+}
+
+/* What was said of that topic not long ago; ACCESS_LATER: nothing. */
+ON_SHARD static enum access_verdict remembered(struct access_request *request)
+{
+        struct shard       *shard = request->shard;
+        enum access_verdict verdict;
+
+        if (request->notes == NULL || !is_lasting(request) || !shard->settings->acl_cache)
+                return ACCESS_LATER;
+        verdict = verdicts_find(request);
+        if (verdict == ACCESS_LATER)
+                return verdict;
+        metric_add(&shard->metrics.acl_cache_hit, 1);
+        metric_add(verdict == ACCESS_ALLOW ? &shard->metrics.acl_allow : &shard->metrics.acl_deny,
+                   1);
+        return verdict;
+}
+
+void access_copy(struct access_request *to, const struct access_request *from)
+{
+        *to = (struct access_request){
+                .shard        = from->shard,
+                .client_id    = from->client_id,
+                .username     = from->username,
+                .has_username = from->has_username,
+                .identified   = from->identified,
+                .address      = from->address,
+                .loopback     = from->loopback,
+                .notes        = from->notes,
+        };
 }
 
 enum access_verdict access_check(struct access_request *request)
@@ -137,14 +233,20 @@ enum access_verdict access_check(struct access_request *request)
         }
         request->reason  = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
                                                            : REASON_NOT_AUTHORIZED;
-        return ask(request);
+        request->partly = false;
+        request->unsure = false;
+        request->line   = 0;
+
+        enum access_verdict verdict = remembered(request);
+
+        return verdict != ACCESS_LATER ? verdict : settle(request, ask(request));
 }
 
 enum access_verdict access_continue(struct access_request *request)
 {
         assert(!request->waiting);
         request->late = NULL;
-        return ask(request);
+        return settle(request, ask(request));
 }
 
 void access_answer(struct access_request *request, enum access_verdict verdict)
@@ -158,7 +260,7 @@ void access_answer(struct access_request *request, enum access_verdict verdict)
         if (verdict == ACCESS_LATER)
                 return;
         loop_timer_cancel(&request->shard->loop, &request->timer);
-        request->answered(request, verdict);
+        request->answered(request, settle(request, verdict));
 }
 
 void access_cancel(struct access_request *request)

@@ -1,8 +1,8 @@
 /* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers
  * allow, deny or ignore, or says that it will answer later; the first that does not ignore
- * decides. When all ignore, the anonymous policy decides of a CONNECT, and allow of a topic: whose
- * connection has proven who it is, is not anonymous. A question that is not answered within
- * mqtt.access_timeout is denied. */
+ * decides. When all ignore, the anonymous policy decides of a CONNECT (whose connection has proven
+ * who it is, is not anonymous), and of a topic acl.nomatch where anyone has rules, else allow. A
+ * question that is not answered within mqtt.access_timeout is denied. */
 #ifndef LINNET_CORE_ACCESS_H
 #define LINNET_CORE_ACCESS_H
 
@@ -18,7 +18,10 @@ struct access;
 struct access_request;
 struct shard;
 
-enum access_kind { ACCESS_CONNECT, ACCESS_PUBLISH, ACCESS_SUBSCRIBE };
+enum access_kind {
+        ACCESS_CONNECT, ACCESS_PUBLISH, ACCESS_SUBSCRIBE,
+        ACCESS_DELIVER,         /* a message's topic, by a subscription that is allowed partly */
+};
 
 /* Whether who is known to nobody is let in. */
 enum access_anonymous { ANONYMOUS_AS_SET, ANONYMOUS_ALLOWED, ANONYMOUS_DENIED };
@@ -40,6 +43,10 @@ struct access_provider {
         /* The provider owes an answer, and the client is gone or has waited for too long. NULL when
          * it never says later. */
         void (*cancel)(void *context, struct access_request *request);
+
+        /* It has rules on topics, so that what nobody answers is acl.nomatch's to say. NULL: never.
+         * On the shard. */
+        bool (*has_rules)(void *context, const struct shard *shard);
 };
 
 /* What a provider knows of a client from one question to the next: permissions that came with its
@@ -68,10 +75,20 @@ struct access_request {
         uint8_t                qos;
         bool                   retain;
 
+        bool                   review;                  /* of what was allowed before: LATER is
+                                                         * not waited for */
+        bool                   away;                    /* the client has gone, and with it its
+                                                         * address and notes: who needs them says
+                                                         * ALLOW and `unsure` */
+
         /* The answer. */
+        bool                   unsure;                  /* of a review: it stays as it is */
         enum reason            reason;                  /* of a denial */
         const char            *why;                     /* words for the log; static storage */
         struct str             data_out;                /* the provider's, until its next call */
+        bool                   partly;                  /* SUBSCRIBE: not all of what the filter
+                                                         * matches; ask for each message */
+        uint32_t               line;                    /* of the rule that decided; 0: none */
         bool                   superuser;
         uint64_t               until_us;                /* CONNECT: wall time at which what was
                                                          * allowed ends; 0: with the client */
@@ -91,7 +108,12 @@ void           access_free(struct access *access);
 /* At the end of the chain; before the shards start. `provider` must outlive it. False: no
  * memory. */
 bool access_add(struct access *access, const struct access_provider *provider, void *context);
+bool access_has_rules(const struct shard *shard) ON_SHARD;     /* anyone on topics */
 bool access_has_method(const struct access *access, struct str method);
+
+/* The same client, who asks nothing yet. The notes are still the other's: what is remembered with
+ * the copy is to be handed back. */
+void access_copy(struct access_request *to, const struct access_request *from);
 
 /* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict, after
  * mqtt.access_timeout at the latest. */

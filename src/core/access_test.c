@@ -37,7 +37,9 @@ static void voice_cancel(void *context, struct access_request *request)
         voice->cancelled++;
 }
 
-static const struct access_provider plain = { "plain", { 0 }, voice_check, voice_cancel };
+static const struct access_provider plain = { .name   = "plain",
+                                              .check  = voice_check,
+                                              .cancel = voice_cancel };
 static enum access_verdict          told;
 
 static void answered(struct access_request *request, enum access_verdict verdict)

@@ -15,6 +15,7 @@ static void of_session(const struct session *session, struct record *record,
                 .disconnected_us = session->disconnected_us,
                 .expiry_s        = session->expiry_s,
                 .will_delay_s    = session->will_delay_s,
+                .superuser       = session->superuser,
                 .has_will        = session->will != NULL,
                 .durability      = (uint8_t)session->durability,
         };

@@ -61,6 +61,16 @@ METRIC(clients_disconnected,     "clients/disconnected",     "clients that went"
 METRIC(clients_refused,          "clients/refused",          "CONNECTs that were refused")
 METRIC(access_timeout,           "access/timeout",
        "questions that no access provider answered in time")
+METRIC(acl_allow,                "client/acl/allow",         "topics that access rules allowed")
+METRIC(acl_deny,                 "client/acl/deny",          "topics that access rules denied")
+METRIC(acl_ignore,               "client/acl/ignore",
+       "topics for which no access rule was found")
+METRIC(acl_cache_hit,            "client/acl/cache_hit",
+       "verdicts on topics that were remembered")
+METRIC(messages_dropped_denied,  "messages/dropped/denied",
+       "messages that access rules kept from a subscriber, or a will")
+METRIC(subscriptions_revoked,    "subscriptions/revoked",
+       "subscriptions ended because a rule no longer allows them")
 METRIC(sessions_created,         "sessions/created",         "sessions that began")
 METRIC(sessions_resumed,         "sessions/resumed",         "sessions that a client came back to")
 METRIC(sessions_takenover,       "sessions/takenover",

@@ -434,6 +434,30 @@ void mqueue_each(struct mqueue *mqueue, bool (*visit)(struct session *, struct d
         }
 }
 
+void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const struct delivery *),
+                 void (*drop)(struct session *, struct delivery *), struct session *session)
+{
+        struct list  out;
+        struct list *first;
+
+        list_init(&out);
+        for (unsigned i = 0; i < 2; i++) {
+                list_each(link, after, &mqueue->ages[i]) {
+                        if (keeps(session, &list_entry(link, struct node, in_age)->delivery))
+                                continue;
+                        list_remove(link);
+                        list_push_back(&out, link);
+                }
+        }
+        while (!list_empty(&out)) {
+                struct delivery delivery;
+
+                first = out.next;
+                take_out(mqueue, list_entry(first, struct node, in_age), &delivery);
+                drop(session, &delivery);
+        }
+}
+
 bool mqueue_pop_spilled(struct mqueue *mqueue, struct mqueue_spilled *out)
 {
         for (struct mqueue_class *class = mqueue->classes; class != NULL; class = class->next) {

@@ -80,6 +80,10 @@ bool mqueue_restore(struct mqueue *mqueue, const struct mqueue_spilled *spilled,
 void mqueue_each(struct mqueue *mqueue, bool (*visit)(struct session *, struct delivery *),
                  struct session *session);
 
+/* Takes out what is in memory and `keeps` does not want, then hands it to `drop`, whose it is. */
+void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const struct delivery *),
+                 void (*drop)(struct session *, struct delivery *), struct session *session);
+
 /* Takes out any of the spilled; false when there is none. */
 bool mqueue_pop_spilled(struct mqueue *mqueue, struct mqueue_spilled *out);
 

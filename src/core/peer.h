@@ -10,6 +10,7 @@
 #include "core/delivery.h"
 #include "mqtt/reason.h"
 
+struct access_request;
 struct peer;
 struct session;
 
@@ -21,6 +22,12 @@ struct peer_ops {
         void (*release)(struct peer *peer, uint16_t packet_id);         /* sends a PUBREL */
         bool (*congested)(const struct peer *peer);     /* its output is above the watermark */
         void (*evict)(struct peer *peer, enum reason reason); /* closes it; it unbinds by itself */
+
+        /* Tells it why, and ends it: it unbinds in its time. */
+        void (*refuse)(struct peer *peer, enum reason reason, const char *why);
+
+        /* The request with which it asks the access chain: who it is. */
+        struct access_request *(*asker)(struct peer *peer);
 };
 
 struct peer {

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/replay.h"
+#include "core/review.h"
 #include "core/session.h"
 
 /* A shard's subscribers of one route, in a slot of it. One is the common case and costs no list:
@@ -82,9 +83,20 @@ bool pubsub_remove(struct shard *shard, struct subscription *subscription)
         return true;
 }
 
-/* What this subscription makes of the message; false: it does not want it. */
-static bool prepare(const struct subscription *subscription, struct message *message, bool retained,
-                    struct delivery *out)
+/* Rules let a part of what it matches through, and this is none of it. */
+ON_SHARD static bool is_denied(const struct subscription *subscription,
+                               const struct message *message)
+{
+        if (!subscription->options.partly ||
+            review_allows(subscription->session, message_topic(message)))
+                return false;
+        metric_add(&subscription->session->shard->metrics.messages_dropped_denied, 1);
+        return true;
+}
+
+/* What this subscription makes of the message; false: it does not want it, or may not have it. */
+ON_SHARD static bool prepare(const struct subscription *subscription, struct message *message,
+                             bool retained, struct delivery *out)
 {
         const struct session  *session  = subscription->session;
         const struct settings *settings = session->shard->settings;
@@ -93,6 +105,8 @@ static bool prepare(const struct subscription *subscription, struct message *mes
         if (message->from != 0 && message->from == session->from &&
             (subscription->options.no_local || settings->ignore_loop_deliver) && !retained)
                 return false;                                           /* [MQTT5-3.8.3-3] */
+        if (is_denied(subscription, message))
+                return false;
         *out = (struct delivery){ .message = message, .id = subscription->options.id };
         if (settings->upgrade_qos)      /* else [MQTT3-3.8.4-6] [MQTT5-3.8.4-8] [MQTT5-4.8.2-3] */
                 out->qos = message->qos > wanted ? message->qos : wanted;

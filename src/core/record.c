@@ -109,7 +109,7 @@ static unsigned get_flags(struct in *in, unsigned known)
 
 /* ---- kind by kind ---------------------------------------------------------------------------- */
 
-enum { SESSION_HAS_WILL = 1 };
+enum { SESSION_HAS_WILL = 1, SESSION_SUPERUSER = 2, SESSION_FLAGS = 3 };
 enum { OPTION_NO_LOCAL = 1, OPTION_RETAIN_AS_PUBLISHED = 2 };
 enum {
         DELIVERY_HAS_MESSAGE = 1, DELIVERY_RETAIN = 2, DELIVERY_SHARED = 4,
@@ -134,7 +134,10 @@ static void get_marks(struct in *in, struct record_marks *marks)
 
 static void put_session(struct out *out, const struct record_session *session)
 {
-        put(out, session->has_will ? SESSION_HAS_WILL : 0, 1);
+        unsigned flags = (session->has_will ? SESSION_HAS_WILL : 0u) |
+                         (session->superuser ? SESSION_SUPERUSER : 0u);
+
+        put(out, flags, 1);
         put(out, session->durability, 1);
         put(out, session->created_us, 8);
         put(out, session->disconnected_us, 8);
@@ -149,8 +152,11 @@ static void put_session(struct out *out, const struct record_session *session)
 
 static void get_session(struct in *in, struct record_session *session)
 {
+        unsigned flags = get_flags(in, SESSION_FLAGS);
+
         *session                 = (struct record_session){ 0 };
-        session->has_will        = (get_flags(in, SESSION_HAS_WILL) & SESSION_HAS_WILL) != 0;
+        session->has_will        = (flags & SESSION_HAS_WILL) != 0;
+        session->superuser       = (flags & SESSION_SUPERUSER) != 0;
         session->durability      = (uint8_t)get(in, 1);
         session->created_us      = get(in, 8);
         session->disconnected_us = get(in, 8);

@@ -46,6 +46,7 @@ struct record_session {
         uint64_t    disconnected_us;    /* 0: connected */
         uint32_t    expiry_s;
         uint32_t    will_delay_s;
+        bool        superuser;
         bool        has_will;
         struct guid will;
         uint8_t     durability;

@@ -24,6 +24,10 @@ static const struct sample {
                      "02000000" "6964" "00000000",
           { RECORD_SESSION, .session = { .client_id = { "id", 2 }, .created_us = 0x04030201,
             .disconnected_us = 5, .expiry_s = UINT32_MAX, .durability = 2 } } },
+        { "session of a superuser", "0102" "02" "02" "0102030400000000" "0500000000000000"
+                                    "ffffffff" "02000000" "6964" "00000000",
+          { RECORD_SESSION, .session = { .client_id = { "id", 2 }, .created_us = 0x04030201,
+            .disconnected_us = 5, .expiry_s = UINT32_MAX, .durability = 2, .superuser = true } } },
         { "session with a will", "0102" "01" "01" "0100000000000000" "0000000000000000" "0a000000"
                                  "01000000" "78" "01000000" "75" "07000000" A_GUID,
           { RECORD_SESSION, .session = { .client_id = { "x", 1 }, .username = { "u", 1 },
@@ -84,7 +88,7 @@ static bool same_session(const struct record_session *a, const struct record_ses
                a->created_us == b->created_us && a->disconnected_us == b->disconnected_us &&
                a->expiry_s == b->expiry_s && a->will_delay_s == b->will_delay_s &&
                a->has_will == b->has_will && same_guid(a->will, b->will) &&
-               a->durability == b->durability;
+               a->durability == b->durability && a->superuser == b->superuser;
 }
 
 static bool same_subscription(const struct record_subscription *a,
@@ -204,7 +208,7 @@ TEST(what_no_version_writes_is_refused)
                 { "retained", 1, 0xff },
                 { "marks", 2, 1 },                      /* fewer than there are */
                 { "marks", 2, 3 },                      /* more */
-                { "session", 2, 2 },                    /* an unknown flag */
+                { "session", 2, 4 },                    /* an unknown flag */
                 { "session", 3, 3 },                    /* durability */
                 { "session", 24, 0 },                   /* the client id's length */
                 { "session", 24, 3 },

@@ -6,6 +6,7 @@
 #include "core/alarm.h"
 #include "core/publish.h"
 #include "core/replay.h"
+#include "core/review.h"
 #include "core/session_end.h"
 
 static void on_expiry(struct loop *loop, struct timer *timer);
@@ -59,6 +60,7 @@ struct session *session_new(struct shard *shard, struct str client_id)
                 mem_free(session);
                 return NULL;
         }
+        review_enter(session);
         stat_change(&shard->stats.sessions, 1);
         metric_add(&shard->metrics.sessions_created, 1);
         return session;
@@ -318,6 +320,7 @@ void session_set_will(struct session *session, struct message **will, uint32_t d
 {
         session_drop_will(session);
         session->will         = TAKE(*will);
+        session->will_epoch   = session->shard->access_epoch;
         session->will_delay_s = delay_s;
 }
 
@@ -432,6 +435,12 @@ static bool next_waiting(struct session *session, struct delivery *out)
                                          : mqueue_pop_qos0(&session->mqueue, out);
 }
 
+/* Rules have changed since it was queued, or let through a part only. */
+ON_SHARD static bool is_held_in(struct session *session, const struct delivery *delivery)
+{
+        return (session->partly || session->revoked) && !review_lets_out(session, delivery);
+}
+
 /* Asks the store for what is next in the queue and not in memory. */
 ON_SHARD static void load(struct session *session)
 {
@@ -460,11 +469,12 @@ void session_pump(struct session *session)
         while (!session->peer->ops->congested(session->peer) &&
                next_waiting(session, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
-                if (has_expired(session, &delivery))
+                if (has_expired(session, &delivery) || is_held_in(session, &delivery))
                         delivery_release(&delivery);
                 else
                         transmit(session, &delivery);
         }
+        session->revoked = session->revoked && session->mqueue.len > 0;
         if (session->mqueue.spilled > 0)
                 load(session);
         if (mqueue_fell(&session->mqueue, session->shard->settings))

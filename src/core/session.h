@@ -56,6 +56,12 @@ struct session {
         struct message     *will;               /* NULL: none */
         struct timer        will_timer;         /* the will delay */
         uint32_t            will_delay_s;
+        struct list         in_order;           /* of its shard (core/review) */
+        uint32_t            epoch;              /* of the rules that it was looked at with */
+        uint32_t            will_epoch;         /* of those that allowed its will; restored: 0 */
+        bool                superuser;          /* its client, now or last */
+        bool                partly;             /* a subscription is allowed in part */
+        bool                revoked;            /* what waits may be of subscriptions that ended */
         bool                resumed;            /* the peer got what was in flight: live */
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */

@@ -7,12 +7,24 @@
 #include "core/pending.h"
 #include "core/publish.h"
 #include "core/replay.h"
+#include "core/review.h"
+
+/* Takes the will, which is published once [MQTT-3.1.2-10] and goes unpublished when the rules no
+ * longer allow it. NULL: there is nothing to publish. */
+ON_SHARD static struct message *take_will(struct session *session)
+{
+        loop_timer_cancel(&session->shard->loop, &session->will_timer);
+        if (session->will == NULL || review_allows_will(session))
+                return TAKE(session->will);
+        message_put(TAKE(session->will));
+        journal_session(session);
+        return NULL;
+}
 
 void session_publish_will(struct session *session)
 {
-        struct message *will = TAKE(session->will);     /* [MQTT-3.1.2-10] */
+        struct message *will = take_will(session);
 
-        loop_timer_cancel(&session->shard->loop, &session->will_timer);
         if (will == NULL)
                 return;
 
@@ -162,6 +174,7 @@ void session_free(struct session *session)
 
         assert(session->magic == SESSION_MAGIC && session->peer == NULL);
         map_remove(&shard->sessions, session->client_id);
+        review_leave(session);
         stat_change(&shard->stats.sessions, -1);
         session_drop_will(session);
         loop_timer_cancel(&shard->loop, &session->expiry);

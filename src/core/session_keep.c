@@ -83,6 +83,7 @@ struct session *session_restore(struct shard *shard, const struct record_session
                                         : shard->broker->store->level;
         session->will         = will;
         session->will_delay_s = record->will_delay_s;
+        session->superuser    = record->superuser;
         if (session->durability != DURABILITY_MEMORY)
                 count_kept(session);
         if (will != NULL)

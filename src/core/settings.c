@@ -23,6 +23,14 @@ void settings_init(struct settings *settings)
         settings->allow_anonymous           = false;
         settings->allow_anonymous_loopback  = true;
 
+        settings->acl_nomatch_allow      = false;
+        settings->acl_deny_disconnects   = false;
+        settings->acl_revoke_disconnects = true;
+        settings->acl_check_delivery     = true;
+        settings->acl_cache              = true;
+        settings->acl_cache_max          = 32;
+        settings->acl_cache_ttl_ms       = 60000;
+
         settings->max_subscriptions    = 0;
         settings->max_inflight         = 32;
         settings->max_awaiting_rel     = 1000;

@@ -34,6 +34,15 @@ struct settings {
         bool     allow_anonymous;               /* from anywhere; loopback may always */
         bool     allow_anonymous_loopback;
 
+        /* access rules */
+        bool     acl_nomatch_allow;             /* what no rule matches */
+        bool     acl_deny_disconnects;          /* a PUBLISH that is denied */
+        bool     acl_revoke_disconnects;        /* a subscription that is no longer allowed */
+        bool     acl_check_delivery;            /* messages of subscriptions allowed in part */
+        bool     acl_cache;
+        uint32_t acl_cache_max;                 /* verdicts of one client */
+        uint32_t acl_cache_ttl_ms;
+
         /* sessions */
         uint32_t max_subscriptions;             /* 0: no limit */
         uint32_t max_inflight;                  /* messages towards a client */

@@ -6,6 +6,7 @@
 #include "core/pending.h"
 #include "core/pubsub.h"
 #include "core/replay.h"
+#include "core/review.h"
 #include "core/session.h"
 
 enum { SWEEP_EVERY_MS = 1000, SWEEP_TOPICS = 256 };
@@ -44,6 +45,8 @@ bool shard_init(struct shard *shard, struct broker *broker, const struct loop_co
         replay_init(shard);
         role_leave();
         list_init(&shard->pendings);
+        review_init(shard);
+        shard->access_epoch = 1;        /* 0: of what a restart has brought back */
         journal_init(&shard->journal, shard);
         shard->sweep.fire          = on_sweep;
         broker->shards[config->id] = shard;
@@ -71,6 +74,7 @@ void shard_deinit(struct shard *shard)
         map_deinit(&shard->sessions);
         loop_timer_cancel(&shard->loop, &shard->sweep);
         replay_teardown(shard);
+        review_deinit(shard);
         retainer_free(shard->retainer);
         journal_drop_receipts(&shard->journal);
         role_leave();

@@ -59,6 +59,12 @@ struct shard {
         struct map             replays;                 /* id -> struct replay, of its sessions */
         struct map             cursors;                 /* id -> struct walk, of any replays */
         uint64_t               serial;                  /* of sessions and replays */
+        uint32_t               access_epoch;            /* rises when rules on topics change */
+        struct list            order;                   /* of sessions (core/review) */
+        struct list            leavers;                 /* users whose clients are to go */
+        struct chore           review;
+        size_t                 review_at;               /* in the first session's subscriptions */
+        bool                   review_ended;            /* some of them have ended */
 };
 
 /* False without memory. `settings` must outlive the shard or be swapped. */

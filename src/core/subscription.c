@@ -4,16 +4,19 @@
 
 #include "base/memory.h"
 #include "core/pubsub.h"
+#include "core/review.h"
 #include "core/session.h"
 
 static struct str exclusive_group = { "$exclusive", 10 };
 
-ON_SHARD static void tell(struct session *session, enum hook_point point, struct str name)
+ON_SHARD static void tell(struct session *session, enum hook_point point, struct str name,
+                          const char *why)
 {
         struct hook_args args = { .shard     = session->shard,
                                   .client_id = session->client_id,
                                   .username  = session->username,
-                                  .topic     = name };
+                                  .topic     = name,
+                                  .why       = why };
 
         hooks_run(session->shard->broker->hooks, point, &args);
 }
@@ -110,6 +113,7 @@ ON_SHARD static void forget(struct subscription *subscription)
         struct session *session = subscription->session;
 
         map_remove(&session->subscriptions, subscription_name_of(subscription));
+        review_moved(session);
         route_out(subscription);
         journal_forget(session->shard, &subscription->kept);
         stat_change(&session->shard->stats.subscriptions, -1);
@@ -127,6 +131,7 @@ ON_SHARD static enum reason subscription_new(struct session *session, struct str
         subscription->session  = session;
         subscription->options  = *options;
         subscription->name_len = (uint16_t)name.len;
+        subscription->reviewed = (uint8_t)session->shard->access_epoch;
         memcpy(subscription->name, name.ptr, name.len);
         if (!map_add(&session->subscriptions, subscription)) {
                 mem_free(subscription);
@@ -137,6 +142,8 @@ ON_SHARD static enum reason subscription_new(struct session *session, struct str
                 mem_free(subscription);
                 return REASON_QUOTA_EXCEEDED;
         }
+        review_moved(session);
+        session->partly |= options->partly;
         stat_change(&session->shard->stats.subscriptions, 1);
         if (parsed->exclusive && !is_exclusive(subscription)) {
                 forget(subscription);
@@ -165,7 +172,9 @@ enum reason subscription_add(struct session *session, struct str name,
         if (topic_levels(parsed.filter) > settings->max_topic_levels)
                 return REASON_TOPIC_FILTER_INVALID;
         if (there != NULL) {
-                there->options = *options;
+                there->options  = *options;
+                there->reviewed = (uint8_t)session->shard->access_epoch;
+                session->partly |= options->partly;
         } else {
                 if (settings->max_subscriptions != 0 &&
                     session->subscriptions.count >= settings->max_subscriptions)
@@ -175,19 +184,21 @@ enum reason subscription_add(struct session *session, struct str name,
         if (reason_is_error(reason))
                 return reason;
         journal_subscription(map_find(&session->subscriptions, name));
-        tell(session, HOOK_SESSION_SUBSCRIBED, name);
+        tell(session, HOOK_SESSION_SUBSCRIBED, name, NULL);
         return reason;
 }
 
 bool subscription_restore(struct session *session, struct str name,
                           const struct subscription_options *options, uint64_t key)
 {
-        struct subscription_name parsed;
-        struct subscription     *subscription;
+        struct subscription_options unchecked = *options;
+        struct subscription_name    parsed;
+        struct subscription        *subscription;
 
+        unchecked.partly = true;        /* until its client is back, under whatever rules */
         if (!subscription_name_parse(name, &parsed) ||
             map_find(&session->subscriptions, name) != NULL ||
-            reason_is_error(subscription_new(session, name, &parsed, options)))
+            reason_is_error(subscription_new(session, name, &parsed, &unchecked)))
                 return false;
         subscription       = map_find(&session->subscriptions, name);
         subscription->kept = (struct kept){ .key    = key,
@@ -203,8 +214,19 @@ enum reason subscription_remove(struct session *session, struct str name)
         if (there == NULL)
                 return REASON_NO_SUBSCRIPTION_EXISTED;
         forget(there);
-        tell(session, HOOK_SESSION_UNSUBSCRIBED, name);
+        tell(session, HOOK_SESSION_UNSUBSCRIBED, name, NULL);
         return REASON_SUCCESS;
+}
+
+void subscription_revoke(struct subscription *subscription)
+{
+        struct session *session = subscription->session;
+        char           *name    = mem_dup(subscription_name_of(subscription));
+        size_t          len     = subscription->name_len;
+
+        forget(subscription);
+        tell(session, HOOK_SESSION_UNSUBSCRIBED, str_from(name, name != NULL ? len : 0), "revoked");
+        mem_free(name);
 }
 
 void subscription_remove_all(struct session *session)

@@ -19,6 +19,7 @@ struct subscription_options {
         uint8_t  retain_handling;
         bool     no_local;
         bool     retain_as_published;
+        bool     partly;                /* access rules let a part through: ask for each message */
 };
 
 struct subscription {
@@ -30,6 +31,7 @@ struct subscription {
         uint32_t                    index;      /* its place among the shard's of this route */
         uint32_t                    share;      /* tells shared ones apart; 0: a plain one */
         uint16_t                    name_len;
+        uint8_t                     reviewed;   /* the rules it was looked at with: low byte */
         char                        name[];     /* as the client gave it, prefix included */
 };
 
@@ -52,6 +54,7 @@ bool subscription_restore(struct session *session, struct str name,
 /* SUCCESS or NO_SUBSCRIPTION_EXISTED. Under just that name [MQTT-3.10.4-1]; nothing new comes by it
  * from now on [MQTT-3.10.4-2], and what is under way stays in the session [MQTT-3.10.4-3]. */
 enum reason subscription_remove(struct session *session, struct str name) ON_SHARD;
+void        subscription_revoke(struct subscription *subscription) ON_SHARD;    /* by new rules */
 void        subscription_remove_all(struct session *session) ON_SHARD;
 
 /* The session's members of shared groups are (not) connected: others prefer those who are. */

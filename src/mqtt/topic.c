@@ -11,6 +11,7 @@
 #define PREFIX_QUEUE     STR("$queue/")
 #define PREFIX_LOCAL     STR("$local/")
 #define PREFIX_EXCLUSIVE STR("$exclusive/")
+#define PREFIX_DELAYED   STR("$delayed/")
 
 static bool has_bad_byte(struct str text);
 static bool has_few_levels(struct str topic);
@@ -112,6 +113,26 @@ bool topic_filter_covers(struct str outer, struct str inner)
                         return false;
         }
         return inner.ptr == NULL;
+}
+
+bool topic_delayed(struct str topic, uint32_t *seconds, struct str *rest)
+{
+        struct str level, left = topic;
+
+        *rest    = topic;
+        *seconds = 0;
+        if (!strip(&left, PREFIX_DELAYED) || !topic_next_level(&left, &level) || level.len == 0 ||
+            level.len > 7 || left.ptr == NULL)
+                return false;
+        for (size_t i = 0; i < level.len; i++) {
+                if (level.ptr[i] < '0' || level.ptr[i] > '9')
+                        return false;
+                *seconds = *seconds * 10 + (uint32_t)(level.ptr[i] - '0');
+        }
+        if (*seconds > TOPIC_DELAY_MAX_S || !topic_name_valid(left))
+                return false;
+        *rest = left;
+        return true;
 }
 
 bool subscription_name_parse(struct str name, struct subscription_name *out)

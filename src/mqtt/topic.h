@@ -32,6 +32,12 @@ bool topic_matches(struct str filter, struct str topic);
 /* Any name that `inner` matches is matched by `outer` too: for access rules and subscriptions. */
 bool topic_filter_covers(struct str outer, struct str inner);
 
+enum { TOPIC_DELAY_MAX_S = 4294967 };   /* 49 days, as emqttd's successors have it */
+
+/* "$delayed/<seconds>/<topic>" taken apart: the message is to be published under *rest, later.
+ * False when it is not that, and *rest is the topic itself. */
+bool topic_delayed(struct str topic, uint32_t *seconds, struct str *rest);
+
 /* What a client asks for in SUBSCRIBE or UNSUBSCRIBE, taken apart:
  *
  *      $share/<group>/<filter>   one member of the group gets each message (section 4.8.2)

@@ -4,12 +4,6 @@
 
 enum { V6_BITS = 128, V4_BITS = 32 };
 
-/* Of IPv6; those of IPv4 are in ::ffff:0:0/96. */
-struct network {
-        struct in6_addr address;
-        unsigned        bits;
-};
-
 static bool parse_bits(struct str text, unsigned most, unsigned *out)
 {
         *out = 0;
@@ -49,12 +43,11 @@ static bool v6_of(const struct address *address, struct in6_addr *out)
         return true;
 }
 
-static bool parse(struct str text, struct network *out)
+bool network_parse(struct str text, struct network *out)
 {
-        struct in6_addr none = { 0 }, rest;
-        struct address  address;
-        struct str      ip;
-        unsigned        bits;
+        struct address address;
+        struct str     ip;
+        unsigned       bits;
 
         if (!str_cut(&text, '/', &ip) || !address_parse_ip(ip, &address) ||
             !v6_of(&address, &out->address))
@@ -66,6 +59,23 @@ static bool parse(struct str text, struct network *out)
         if (text.ptr != NULL && !parse_bits(text, most, &bits))
                 return false;
         out->bits = bits + (V6_BITS - most);
+        return true;
+}
+
+bool network_has(const struct network *network, const struct address *address)
+{
+        struct in6_addr v6;
+
+        return v6_of(address, &v6) && same_prefix(&network->address, &v6, network->bits);
+}
+
+/* No bits behind its prefix. */
+static bool parse_exact(struct str text, struct network *out)
+{
+        struct in6_addr none = { 0 }, rest;
+
+        if (!network_parse(text, out))
+                return false;
         rest = out->address;
         memset(rest.s6_addr, 0, out->bits / 8);
         if (out->bits < V6_BITS)
@@ -77,23 +87,20 @@ bool network_valid(struct str text)
 {
         struct network network;
 
-        return parse(text, &network);
+        return parse_exact(text, &network);
 }
 
 bool networks_contain(struct str list, const struct address *address)
 {
-        struct in6_addr v6;
-        struct network  network;
-        struct str      text;
+        struct network network;
+        struct str     text;
 
-        if (!v6_of(address, &v6))
-                return false;
         while (str_cut(&list, ',', &text)) {
                 while (text.len > 0 && text.ptr[0] == ' ')
                         text = str_skip(text, 1);
                 while (text.len > 0 && text.ptr[text.len - 1] == ' ')
                         text.len--;
-                if (parse(text, &network) && same_prefix(&network.address, &v6, network.bits))
+                if (parse_exact(text, &network) && network_has(&network, address))
                         return true;
         }
         return false;

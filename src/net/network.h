@@ -5,6 +5,17 @@
 
 #include "net/address.h"
 
+/* Of IPv6; those of IPv4 are in ::ffff:0:0/96. */
+struct network {
+        struct in6_addr address;
+        unsigned        bits;
+};
+
+/* False when `text` is neither an address nor one with a prefix. Bits behind the prefix count for
+ * nothing. */
+bool network_parse(struct str text, struct network *out);
+bool network_has(const struct network *network, const struct address *address);
+
 /* False when `text` is none of these, or has bits behind its prefix: "10.0.0.1/8" is a slip. */
 bool network_valid(struct str text);
 

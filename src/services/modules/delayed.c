@@ -4,31 +4,9 @@
 #include "core/pending.h"
 #include "mqtt/topic.h"
 
-enum { DELAY_MAX_S = 4294967 };         /* 49 days, as emqttd's successors have it */
-
 struct delayed {
         struct broker *broker;
 };
-
-/* "$delayed/<seconds>/<topic>" taken apart; false when it is not that. */
-static bool parse(struct str topic, uint32_t *seconds, struct str *rest)
-{
-        struct str level;
-
-        *rest = topic;
-        if (!str_starts(topic, STR("$delayed/")))
-                return false;
-        *rest    = str_skip(topic, sizeof "$delayed/" - 1);
-        *seconds = 0;
-        if (!str_cut(rest, '/', &level) || level.len == 0 || level.len > 7 || rest->ptr == NULL)
-                return false;
-        for (size_t i = 0; i < level.len; i++) {
-                if (level.ptr[i] < '0' || level.ptr[i] > '9')
-                        return false;
-                *seconds = *seconds * 10 + (uint32_t)(level.ptr[i] - '0');
-        }
-        return *seconds <= DELAY_MAX_S && topic_name_valid(*rest);
-}
 
 /* What is put off takes the receipt along: it is acknowledged when it is safe. */
 ON_SHARD static bool put_off(struct shard *shard, struct message *message, uint32_t seconds,
@@ -53,7 +31,7 @@ UNCHECKED static enum hook_result on_publish(void *context, struct hook_args *ar
         uint32_t        seconds;
         struct str      topic;
 
-        if (!parse(message_topic(message), &seconds, &topic))
+        if (!topic_delayed(message_topic(message), &seconds, &topic))
                 return HOOK_OK;
         (void)context;
         if (!put_off(args->shard, message, seconds, topic)) {

@@ -1,5 +1,5 @@
 /* $delayed/<seconds>/<topic>: a message that is published later (core/pending), by the
- * shard that received it; access was checked by the client for the topic as it was sent. */
+ * shard that received it; access was checked by the client for the real topic. */
 #ifndef LINNET_SERVICES_MODULES_DELAYED_H
 #define LINNET_SERVICES_MODULES_DELAYED_H
 
