@@ -199,7 +199,7 @@ void check_safe(struct sim *sim, struct sim_client *client)
 /* The same of CONNACK, which tells of a session that is not kept as well. */
 void check_welcome(struct sim *sim, struct sim_client *client)
 {
-        if (!sim_strict(sim))
+        if (!sim_keeps(sim))
                 return;
         client->link->safe  = true;
         client->record.safe = true;
@@ -220,11 +220,11 @@ static void undo_link(struct connection *last)
 /* The broker dies now. */
 void check_crashed_life(struct sim *sim)
 {
-        bool strict = sim_strict(sim);
+        bool kept = sim_keeps(sim);
 
         for (unsigned i = 0; i < sim->connection_count; i++) {
                 struct connection *link  = &sim->connections[i];
-                bool               known = strict && link->expiry_s > 0;
+                bool               known = kept && !sim_relaxed(sim) && link->expiry_s > 0;
 
                 if (!link->settled)     /* the next broker may not know it yet */
                         link->gone_ms = NEVER;
@@ -244,9 +244,9 @@ void check_crashed_life(struct sim *sim)
                 check_ending(sim, client, ENDING_CRASH);
                 if (sim->mix.durability == DURABILITY_MEMORY)
                         client->link = NULL;
-                else if (link != NULL && (!strict || !link->safe))
+                else if (link != NULL && !link->safe)
                         undo_link(link);
-                if (!strict || (link != NULL && link->clean && link->connack_ms == NEVER))
+                if (!kept || (link != NULL && link->clean && link->connack_ms == NEVER))
                         client->record.safe = false;
         }
 }

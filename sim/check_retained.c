@@ -26,7 +26,8 @@ static bool overrides(const struct sim *sim, unsigned later, unsigned earlier)
         const struct message_sent *by   = &sim->messages[later];
         const struct message_sent *sent = &sim->messages[earlier];
 
-        if (!by->retain || !by->done || by->lost || by->topic != sent->topic || later == earlier)
+        if (!by->retain || !by->done || by->lost || by->shaky || by->topic != sent->topic ||
+            later == earlier)
                 return false;
         if (sent->closed && sent->closed_settle < by->start_settle)
                 return true;
@@ -61,7 +62,7 @@ static bool may_be_empty(const struct sim *sim, unsigned topic)
 
                 if (sent->topic != topic || !sent->retain || sent->lost)
                         continue;
-                any |= sent->done;
+                any |= sent->done && !sent->shaky;
                 if ((sent->clears || sim_now(sim) >= end) && may_stand(sim, m))
                         return true;
         }
@@ -73,8 +74,6 @@ static bool check_topic(struct sim *sim, unsigned topic)
         unsigned                   token = sim->seen[topic];
         const struct message_sent *found, *by;
 
-        if (sim->mix.durability == DURABILITY_RELAXED && sim->restarts > 0)
-                return true;            /* whatever is left */
         if (token == 0)
                 return may_be_empty(sim, topic) ||
                        sim_fail(sim, "nothing is retained on %s", sim_topics[topic]);

@@ -77,7 +77,7 @@ bool begin_world(struct sim *sim, uint64_t start_ms)
                 return false;
         if (sim->watching)
                 return sim_chance(sim, 50) || sim_settle(sim);
-        sim->watching = sim_strict(sim);
+        sim->watching = sim_keeps(sim);
         return sim_settle(sim) && client_subscribe_to(sim, sim->watcher, "will/+", 1) &&
                sim_settle(sim);
 }

@@ -77,6 +77,7 @@ struct message_sent {
         bool               retain, clears; /* clears: it has no payload */
         bool               closed;         /* the broker will not get it (again) */
         bool               lost;           /* with the broker that had it */
+        bool               shaky;          /* relaxed: acknowledged, and perhaps not yet kept */
         unsigned           start_settle, closed_settle; /* sim.settles at the time */
         unsigned           restarts;                    /* sim.restarts when it was first sent */
         unsigned           session;                     /* of its publisher, by serial */
@@ -177,9 +178,14 @@ struct sim {
 extern const char *const sim_topics[TOPICS];
 extern const char *const sim_filters[FILTERS];
 
-static inline bool sim_strict(const struct sim *sim)
+static inline bool sim_keeps(const struct sim *sim)
 {
-        return sim->mix.durability == DURABILITY_STRICT;
+        return sim->mix.durability != DURABILITY_MEMORY;
+}
+
+static inline bool sim_relaxed(const struct sim *sim)
+{
+        return sim->mix.durability == DURABILITY_RELAXED;
 }
 
 /* The first failure is kept. Always false. */

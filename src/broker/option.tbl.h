@@ -9,13 +9,14 @@ OPTION("data_dir", TEXT, data_dir, 1, 0, FIXED, "the folder for what outlives th
 
 SECTION("Durability")
 OPTION_ENUM("durability", durability, option_durabilities, FIXED,
-            "what an acknowledgement promises: strict, it is on disk; relaxed, it will be within "
-            "store.interval; memory, nothing outlives the process")
+            "what an acknowledgement promises: strict, it is on disk; relaxed, at QoS 1 it will be "
+            "within store.interval, and all else as under strict; memory, nothing outlives the "
+            "process")
 OPTION("store.linger", MILLIS, settings.store_linger_ms, 0, 1000, RELOAD,
        "how long a batch gathers before it is written, under strict: what its receivers "
        "acknowledge meanwhile never reaches the disk")
 OPTION("store.interval", MILLIS, settings.store_interval_ms, 1, 3600000, RELOAD,
-       "between two batches, under relaxed")
+       "between two batches, under relaxed: a crash loses what was acknowledged at QoS 1 meanwhile")
 
 SECTION("Log")
 OPTION("log.file", TEXT, log_file, 0, 0, RELOAD, "empty: standard error")

@@ -141,7 +141,7 @@ ON_SHARD static void receive_again(struct client *c, const struct publish_packet
 {
         struct receipt *receipt = receipt_find(c->peer.session, p->packet_id);
 
-        if (receipt == NULL || c->durability != DURABILITY_STRICT)
+        if (receipt == NULL)
                 reply_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS, true);
         else if (receipt->done == NULL)         /* an earlier connection of the client had it */
                 protocol_wait(reply_ack(c, PACKET_PUBREC, p->packet_id, REASON_SUCCESS, false),
@@ -250,9 +250,10 @@ static void answer_when_safe(struct client *c, const struct publish_packet *p,
         if (state == RECEIPT_LOST) {
                 session_pubrel(c->peer.session, p->packet_id);  /* refused: the id is free */
                 publish_unkept(c, p);
-        } else if (state == RECEIPT_WAITS && c->durability == DURABILITY_STRICT) {
+        } else if (state == RECEIPT_WAITS &&
+                   (receipt->exact || c->durability == DURABILITY_STRICT)) {
                 protocol_wait(reply_ack(c, type, p->packet_id, reason, false), receipt);
-        } else {                        /* relaxed: acknowledged at once, kept in its time */
+        } else {                        /* relaxed: at QoS 1 at once, kept in its time */
                 answer(c, p, reason);
         }
 }

@@ -293,7 +293,7 @@ struct receipt *protocol_barrier(struct client *c)
         struct receipt       *barrier = NULL;
         bool                  failed  = false;
 
-        if (session != NULL && session->durability == DURABILITY_STRICT)
+        if (session != NULL && session->durability != DURABILITY_MEMORY)
                 barrier = journal_barrier(c->shard, NULL, NULL, &failed);
         if (failed)
                 client_lost(c, "no memory");

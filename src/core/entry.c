@@ -23,10 +23,16 @@ ON_SHARD static struct entry *entry_new(struct shard *shard, struct message *mes
         return entry;
 }
 
-ON_SHARD static void owe(struct entry *entry)
+/* Under relaxed nobody waits for it, unless it is exact: its packet id must not be safe before. */
+ON_SHARD static void owe(struct entry *entry, enum durability durability)
 {
+        const struct receipt *receipt = entry->message->receipt;
+
+        if (receipt == NULL || (durability != DURABILITY_STRICT && !receipt->exact))
+                return;
         receipt_owe(entry->message, entry->shard);
-        entry->owes = entry->message->receipt != NULL;
+        entry->owes = true;
+        journal_hurry(entry->shard);
 }
 
 static void take_delivery(struct entry *entry, struct session *session,
@@ -53,8 +59,7 @@ bool entry_of_delivery(struct session *session, struct delivery *delivery)
         if (entry == NULL)
                 return false;
         take_delivery(entry, session, delivery);
-        if (session->durability == DURABILITY_STRICT)
-                owe(entry);
+        owe(entry, session->durability);
         delivery->entry = entry;
         journal_keep(shard, &entry->kept, KEPT_DELIVERY);
         return true;
@@ -92,8 +97,7 @@ struct entry *entry_of_retained(struct shard *shard, struct message *message)
         entry = entry_new(shard, message, KEPT_RETAINED);
         if (entry == NULL)
                 return NULL;
-        if (shard->broker->store->level == DURABILITY_STRICT)
-                owe(entry);
+        owe(entry, shard->broker->store->level);
         journal_keep(shard, &entry->kept, KEPT_RETAINED);
         return entry;
 }
@@ -117,8 +121,7 @@ struct entry *entry_of_pending(struct shard *shard, struct message *message, uin
         }
         message_get(message);
         entry->due_us = due_us;
-        if (shard->broker->store->level == DURABILITY_STRICT)
-                owe(entry);
+        owe(entry, shard->broker->store->level);
         journal_keep(shard, &entry->kept, KEPT_PENDING);
         return entry;
 }
@@ -126,9 +129,10 @@ struct entry *entry_of_pending(struct shard *shard, struct message *message, uin
 ON_SHARD static bool may_go_on(struct entry *entry, enum entry_wait wait)
 {
         journal_dirty(entry->shard, &entry->kept);
-        if (entry->qos < 2 || entry->session->durability != DURABILITY_STRICT)
+        if (entry->qos < 2)
                 return true;
         entry->wait = (uint8_t)wait;
+        journal_hurry(entry->shard);
         return false;
 }
 

@@ -96,6 +96,19 @@ void journal_urge(struct shard *shard)
                                                                     : settings->store_interval_ms);
 }
 
+void journal_hurry(struct shard *shard)
+{
+        struct journal *journal = &shard->journal;
+
+        if (journal->closed || journal->hurried)
+                return;
+        journal->hurried = true;
+        if (shard->broker->store->level == DURABILITY_STRICT)
+                journal_urge(shard);
+        else if (journal->posted == journal->safe)
+                loop_timer(&shard->loop, &journal->linger, shard->settings->store_linger_ms);
+}
+
 void journal_dirty(struct shard *shard, struct kept *kept)
 {
         struct journal *journal = &shard->journal;
@@ -271,6 +284,7 @@ void journal_post(struct journal *journal)
 
         if (journal->closed || journal->posted != journal->safe)
                 return;
+        journal->hurried = false;
 
         /* What has gone goes first: a packet id that is free again may be in what follows. */
         bool whole = put_removed(journal, &batch) && put_dirty(journal, &batch);
@@ -397,6 +411,7 @@ struct receipt *journal_barrier(struct shard *shard, void (*done)(struct receipt
         receipt->done    = done;
         receipt->context = context;
         list_push_back(&journal->barriers, &receipt->in_journal);
+        journal_hurry(shard);
         return receipt;
 }
 

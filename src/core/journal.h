@@ -6,7 +6,8 @@
  *
  * A shard has one batch on its way at a time; meanwhile the next one gathers. Each thing that is
  * kept embeds a `struct kept`; what has a message has a `struct entry` (core/entry).
- * Without a store nothing here does anything.
+ * Without a store nothing here does anything. Under relaxed only QoS 1 is acknowledged before it is
+ * safe: see ARCHITECTURE.
  *
  * At QoS 2 the order is strict: a PUBLISH to a durable session goes out when its record, with its
  * packet id, is safe and its publisher's packet id is, too; a PUBREL when the record knows of the
@@ -50,6 +51,7 @@ struct journal {
         struct timer   linger;
         struct timer   reload;          /* for the unread */
         bool           cut;             /* the last batch did not take all there was */
+        bool           hurried;         /* somebody waits for the next one */
         bool           failing;         /* the store cannot write just now */
         bool           closed;          /* teardown: nothing is recorded any more */
 };
@@ -75,8 +77,9 @@ void journal_remove_key(struct shard *shard, uint64_t key) ON_SHARD;
 struct receipt *journal_barrier(struct shard *shard, void (*done)(struct receipt *), void *context,
                                 bool *failed) ON_SHARD;
 
-/* Makes sure that a batch goes soon. */
+/* Makes sure that a batch goes: in its time, or, under relaxed, before it, since somebody waits. */
 void journal_urge(struct shard *shard) ON_SHARD;
+void journal_hurry(struct shard *shard) ON_SHARD;
 
 /* The session's queue has entries that are to leave memory when they are safe. */
 void journal_spill(struct session *session) ON_SHARD;

@@ -120,7 +120,7 @@ static void safe_deliver(struct loop *loop, struct mail *mail)
         spill(journal);
         if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)
                 journal_post_lingered(journal); /* what gathered meanwhile */
-        else if (journal->cut)
+        else if (journal->cut || journal->hurried)
                 journal_post(journal);
         else if (journal_has_changes(journal) || !list_empty(&journal->exact))
                 journal_urge(journal->shard);

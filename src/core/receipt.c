@@ -76,7 +76,7 @@ enum receipt_state receipt_close(struct receipt *receipt, void (*done)(struct re
         assert(receipt->open && !receipt->finished);
         receipt->open = false;
         if (receipt->exact) {
-                journal_urge(receipt->origin);
+                journal_hurry(receipt->origin);
         } else if (paid || lost) {
                 receipt_finish(receipt);
                 return lost ? RECEIPT_LOST : RECEIPT_DONE;
@@ -171,7 +171,7 @@ static void settled(struct receipt *receipt)
             atomic_load_explicit(&receipt->owed, memory_order_acquire) != 0)
                 return;
         if (receipt->exact)
-                journal_urge(receipt->origin);
+                journal_hurry(receipt->origin);
         else
                 receipt_finish(receipt);
 }
