@@ -21,7 +21,7 @@ static void check_record(struct str value, const struct record *record)
         assert(record->kind > 0 && record->kind < RECORD_KINDS);
         assert(strcmp(record_kind_name(record->kind), "unknown") != 0);
         if (record->kind == RECORD_MARKS)
-                assert(record->marks.count <= SHARDS_MAX);
+                assert(record->marks.count <= RECORD_MARKS_MAX);
         if (record->kind == RECORD_SESSION) {
                 expect_inside(record->session.client_id, value);
                 expect_inside(record->session.username, value);

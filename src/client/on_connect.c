@@ -313,7 +313,7 @@ ON_SHARD static void resume_when_safe(struct client *c, bool kept)
 {
         bool failed = false;
 
-        if (kept && c->durability == DURABILITY_STRICT && !c->shard->journal.failing)
+        if (kept && c->durability != DURABILITY_MEMORY && !c->shard->journal.failing)
                 c->welcome = journal_barrier(c->shard, on_safe, c, &failed);
         if (failed)
                 client_lost(c, "no memory");

@@ -127,7 +127,7 @@ static void get_marks(struct in *in, struct record_marks *marks)
 {
         *marks       = (struct record_marks){ 0 };      /* they are compared as a whole */
         marks->count = (uint32_t)get(in, 4);
-        in->failed |= marks->count > SHARDS_MAX;
+        in->failed |= marks->count > RECORD_MARKS_MAX;
         for (uint32_t i = 0; i < marks->count && !in->failed; i++)
                 marks->newest[i] = get_guid(in);
 }

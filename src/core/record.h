@@ -32,12 +32,14 @@ enum record_kind {
 };
 
 enum { RECORD_KEY_MARKS = 1, RECORD_KEY_FIRST = 1024 };
+enum { RECORD_MARKS_MAX = SHARDS_MAX + 1 };
 
 /* Per source of guids, the newest QoS 2 message whose packet id is safe at its publisher. What is
- * newer and came from a durable publisher at QoS 2 was never acknowledged: it is sent again. */
+ * newer and came from a durable publisher at QoS 2 was never acknowledged: it is sent again. One
+ * whose origin is 0 is for all sources: a start leaves that one alone. */
 struct record_marks {
         uint32_t    count;
-        struct guid newest[SHARDS_MAX];
+        struct guid newest[RECORD_MARKS_MAX];
 };
 
 struct record_session {

@@ -278,8 +278,8 @@ TEST(limits_hold_where_the_bytes_are_there)
                 size_t      count, item;        /* what follows, in zeros */
                 bool        good;
         } rows[] = {
-                { "marks", "010180000000", SHARDS_MAX, 16, true },
-                { "a mark too many", "010181000000", SHARDS_MAX + 1, 16, false },
+                { "marks", "010181000000", RECORD_MARKS_MAX, 16, true },
+                { "a mark too many", "010182000000", RECORD_MARKS_MAX + 1, 16, false },
                 { "ids", "0104" "0004000000000000" "01" "01" "0000" A_GUID "64000000"
                          "0000000000000000" "00000000" "40", SUBSCRIPTION_IDS_MAX, 4, true },
                 { "an id too many", "0104" "0004000000000000" "01" "01" "0000" A_GUID "64000000"

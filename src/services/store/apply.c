@@ -156,8 +156,17 @@ static void apply_mark(struct record_marks *marks, struct guid guid)
 
         if (mark != NULL)
                 *mark = guid;
-        else if (marks->count < SHARDS_MAX)
+        else if (marks->count < RECORD_MARKS_MAX)       /* one per shard, and that of the start */
                 marks->newest[marks->count++] = guid;
+}
+
+bool marks_cover(struct record_marks *marks, struct guid guid)
+{
+        const struct guid *own = marks_find(marks, guid);
+        const struct guid *all = marks_find(marks, (struct guid){ 0 });
+
+        return (own != NULL && guid_compare(guid, *own) <= 0) ||
+               (all != NULL && guid.time_us <= all->time_us);
 }
 
 enum engine_result store_apply(struct store *store, const struct store_change *change)

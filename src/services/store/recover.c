@@ -23,6 +23,7 @@ struct recovery {
         struct buffer unwanted;         /* keys of records, 8 bytes each */
         struct buffer damaged;          /* a byte of length and a key each */
         bool          no_memory;
+        bool          left;             /* what is not wanted is there still: the disk is full */
 };
 
 enum outcome { TAKEN, NOT_WANTED, DAMAGED, NO_MEMORY };
@@ -88,10 +89,8 @@ ON_SHARD static enum outcome take_session(struct recovery *r, struct shard *shar
 /* Of a QoS 2 message whose publisher was never told that it came: it will come again. */
 static bool was_acknowledged(struct recovery *r, const struct record_delivery *delivery)
 {
-        const struct guid *mark = marks_find(&r->store->marks, delivery->message);
-
         return !delivery->origin_qos2 || delivery->released ||
-               (mark != NULL && guid_compare(delivery->message, *mark) <= 0);
+               marks_cover(&r->store->marks, delivery->message);
 }
 
 /* Not in the queue: its packet id is in use, and the client may acknowledge it at once. */
@@ -333,7 +332,24 @@ static enum engine_result tidy(struct recovery *r)
         if (result != ENGINE_FULL)
                 return result;
         leave_for_later(r);
+        r->left = true;
         return ENGINE_OK;
+}
+
+/* What is left was acknowledged: one mark says so for all sources, or those of brokers of other
+ * names, and of shards that there are no more, would fill the room there is. It goes with the next
+ * batch; not while there is what is not wanted, which would be by that mark. */
+static void renew_marks(struct recovery *r)
+{
+        struct record_marks *marks = &r->store->marks;
+
+        for (uint32_t i = 0; i < marks->count; i++)
+                note_guid(r, marks->newest[i]);
+        if (r->left)
+                return;
+        *marks = (struct record_marks){ .count = r->newest.time_us != 0 };
+        marks->newest[0].time_us = r->newest.time_us;
+        r->store->new_marks      = true;
 }
 
 /* New keys and guids follow the newest that are stored, even when the clock has stepped back. */
@@ -341,8 +357,6 @@ static void go_on_behind(struct recovery *r)
 {
         struct broker *broker = r->store->broker;
 
-        for (uint32_t i = 0; i < r->store->marks.count; i++)
-                note_guid(r, r->store->marks.newest[i]);
         for (unsigned i = 0; i < broker->shard_count; i++) {
                 struct shard *shard = broker->shards[i];
 
@@ -404,6 +418,7 @@ bool store_recover(struct store *store)
         buffer_deinit(&r.damaged);
         if (result != ENGINE_OK)
                 return give_up(&r);
+        renew_marks(&r);
         go_on_behind(&r);
         tell_damage(store);
         atomic_store_explicit(&store->port.stats.disk_bytes, engine->ops->bytes(engine),

@@ -200,6 +200,57 @@ TEST(a_start_on_a_full_disk_goes_on_and_tidies_when_there_is_room)
         vault_free(vault);
 }
 
+/* As many as there is room for, of brokers that had other names. */
+static void foreign_marks(struct engine *engine)
+{
+        struct record record = { RECORD_MARKS, .marks = { .count = RECORD_MARKS_MAX } };
+
+        for (unsigned i = 0; i < RECORD_MARKS_MAX; i++)
+                record.marks.newest[i] = (struct guid){ 1000, (uint64_t)(i + 1) << 16 };
+        put(engine, RECORD_KEY_MARKS, &record);
+}
+
+static void say(struct world *world, const char *bytes, size_t size, struct transport **end)
+{
+        struct iovec part = { (void *)(uintptr_t)bytes, size };
+
+        *end = world_connect(world, 0);
+        EXPECT_EQ((*end)->ops->write(*end, &part, 1), size);
+        EXPECT(world_run(world));
+        EXPECT(world_advance(world, 1000));
+}
+
+/* Were there no room for its source's mark, what it acknowledged would be dropped at the next
+ * start. */
+TEST(old_marks_make_room_for_new_ones)
+{
+        static const char subscriber[] = "\x10\x0d\0\4MQTT\4\0\0\0\0\1s\x82\6\0\1\0\1t\2";
+        static const char publisher[]  = "\x10\x0d\0\4MQTT\4\0\0\0\0\1p\x34\6\0\1t\0\1a";
+        struct vault     *vault = vault_new();
+        struct world     *world;
+        struct transport *ends[2];
+
+        fill(vault, foreign_marks);
+        for (unsigned again = 0; again < 2; again++) {
+                world = start(vault);
+                EXPECT(world != NULL);
+                say(world, subscriber, sizeof subscriber - 1, &ends[0]);
+                say(world, publisher, sizeof publisher - 1, &ends[1]);
+                ends[0]->ops->free(ends[0]);
+                ends[1]->ops->free(ends[1]);
+                world_crash(world);
+        }
+        world = start(vault);
+        EXPECT(world != NULL);
+        role_claim(world->broker.loops[0]);
+        EXPECT_EQ(session_find(world->broker.shards[0], STR("s"))->inflight.count, 1);
+        role_leave();
+        EXPECT_EQ(world->broker.store->stats.damaged, 0);
+        world_free(world);
+        vault_free(vault);
+}
+
 SUITE(recover, CASE(a_start_goes_on_without_what_it_cannot_use),
       CASE(new_keys_follow_the_newest_that_is_whole),
-      CASE(a_start_on_a_full_disk_goes_on_and_tidies_when_there_is_room))
+      CASE(a_start_on_a_full_disk_goes_on_and_tidies_when_there_is_room),
+      CASE(old_marks_make_room_for_new_ones))

@@ -120,7 +120,8 @@ static enum engine_result put_marks(struct store *store)
         char          key[ENGINE_RECORD_KEY];
         struct record record = { .kind = RECORD_MARKS };
 
-        if (memcmp(&store->marks, &store->next_marks, sizeof store->marks) == 0)
+        if (!store->new_marks &&
+            memcmp(&store->marks, &store->next_marks, sizeof store->marks) == 0)
                 return ENGINE_OK;
         record.marks = store->next_marks;
         buffer_consume(&store->scratch, buffer_len(&store->scratch));
@@ -152,8 +153,10 @@ static enum engine_result write_taken(struct store *store, uint64_t *count)
                 return result;
         }
         result = engine->ops->commit(engine);
-        if (result == ENGINE_OK)
-                store->marks = store->next_marks;
+        if (result == ENGINE_OK) {
+                store->marks     = store->next_marks;
+                store->new_marks = false;
+        }
         return result;
 }
 

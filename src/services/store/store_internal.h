@@ -25,6 +25,7 @@ struct store {
         struct taken        taken[SHARDS_MAX];
         struct record_marks marks;      /* as committed */
         struct record_marks next_marks; /* of the transaction in hand */
+        bool                new_marks;  /* a start has replaced them, which the next one writes */
         struct guid         last_body;  /* that this transaction knows to be there; or zero */
         struct buffer       scratch;
         uint64_t            newest_key;
@@ -43,5 +44,8 @@ void store_load_now(struct store *store, const struct store_load *load);
 
 /* The mark of the guid's source; NULL: there is none. */
 struct guid *marks_find(struct record_marks *marks, struct guid guid);
+
+/* The message of that guid was acknowledged. */
+bool marks_cover(struct record_marks *marks, struct guid guid);
 
 #endif
