@@ -55,4 +55,16 @@ int str_compare(struct str a, struct str b);
  * pointer, where there is none. False once nothing is left: "a//b" has three parts. */
 bool str_cut(struct str *rest, char at, struct str *part);
 
+/* Without spaces and tabs at both ends. */
+struct str str_trim(struct str s);
+
+/* The same as str_cut() at commas, the part trimmed: "a, b ,c". */
+bool str_list_cut(struct str *rest, struct str *part);
+
+/* Whether each part is good; there is one at least, empty or not. */
+bool str_list_all(struct str list, bool (*good)(struct str part));
+
+/* Whether they are the same but for the case of letters (of ASCII). */
+bool str_same_word(struct str a, struct str b);
+
 #endif

@@ -83,6 +83,40 @@ TEST(cut_gives_every_part_once)
         }
 }
 
+TEST(lists_have_commas_and_spaces)
+{
+        struct str rest = STR(" a,b ,\t, c d "), part;
+
+        EXPECT(str_list_cut(&rest, &part) && str_eq(part, STR("a")));
+        EXPECT(str_list_cut(&rest, &part) && str_eq(part, STR("b")));
+        EXPECT(str_list_cut(&rest, &part) && part.len == 0);
+        EXPECT(str_list_cut(&rest, &part) && str_eq(part, STR("c d")));
+        EXPECT(!str_list_cut(&rest, &part));
+        EXPECT_EQ(str_trim(STR(" \t ")).len, 0);
+}
+
+static bool is_short(struct str part)
+{
+        return part.len < 2;
+}
+
+TEST(a_list_is_good_when_all_of_it_is)
+{
+        EXPECT(str_list_all(STR("a, b,"), is_short));
+        EXPECT(!str_list_all(STR("a,bc,d"), is_short));
+        EXPECT(!str_list_all(STR("a,bc"), is_short));
+        EXPECT(str_list_all(STR(""), is_short));
+        EXPECT(!str_list_all((struct str){ 0 }, is_short));
+}
+
+TEST(words_are_the_same_in_any_case)
+{
+        EXPECT(str_same_word(STR("WebSocket"), STR("websocket")));
+        EXPECT(!str_same_word(STR("websocket"), STR("websockets")));
+        EXPECT(!str_same_word(STR("a@[`{"), STR("a`{@[")));     /* no letters */
+        EXPECT(str_same_word(STR(""), (struct str){ 0 }));
+}
+
 TEST(views_of_nothing_are_harmless)
 {
         struct str none = str_of(NULL);
@@ -96,4 +130,6 @@ TEST(views_of_nothing_are_harmless)
 }
 
 SUITE(str, CASE(equality_is_of_bytes), CASE(order_is_that_of_bytes_and_prefixes_come_first),
-      CASE(cut_gives_every_part_once), CASE(views_of_nothing_are_harmless))
+      CASE(cut_gives_every_part_once), CASE(lists_have_commas_and_spaces),
+      CASE(a_list_is_good_when_all_of_it_is),
+      CASE(words_are_the_same_in_any_case), CASE(views_of_nothing_are_harmless))

@@ -7,7 +7,9 @@
 
 #include "broker/config.h"
 #include "client/client.h"
+#include "net/http_upgrade.h"
 #include "net/network.h"
+#include "net/origin.h"
 
 #define BIT(type) (1u << LISTENER_##type)
 #define FIELD(field)                                                                               \
@@ -42,6 +44,7 @@ enum { ELEMENT_KEY_SIZE = 64 };
 enum {
         TYPES_ALL  = (1u << LISTENER_TYPES) - 1,
         TYPES_INET = TYPES_ALL & ~BIT(UNIX),
+        TYPES_WEB  = BIT(WS) | BIT(WSS),
         TYPES_UNIX = BIT(UNIX),
 };
 
@@ -59,7 +62,7 @@ const char *const listener_types[] = { "tcp", "tls", "ws", "wss", "unix", NULL }
 static const struct config_listener listener_default = {
         .name = "external", .max_connections = 102400, .backlog = 1024,
         .durability = DURABILITY_STRICT, .versions = 7, .nodelay = true, .keepalive_s = 60,
-        .socket_mode = 0660
+        .socket_mode = 0660, .paths = "/mqtt", .require_subprotocol = true
 };
 static const char external_bind[] = "[::]:1883";
 
@@ -148,7 +151,10 @@ void config_listener_check(struct config *config, const char *where, struct conf
                 enum listener_type      type = listener->type;
 
                 config_listener_key(listener, key);
-                if (type == LISTENER_TLS || type == LISTENER_WS || type == LISTENER_WSS)
+                if (listener->paths[0] == '\0')
+                        config_error(errors, "%s: %s.path is empty; it is /mqtt by default", where,
+                                     key);
+                if (type == LISTENER_TLS || type == LISTENER_WSS)
                         config_error(errors, "%s: %s: listeners of this type are not built yet",
                                      where, key);
                 if (rules_allow_nobody(listener))

@@ -43,6 +43,11 @@ struct config_listener {
         uint32_t        socket_mode;            /* unix: of the socket file */
         char            socket_owner[64];       /* unix: empty: the broker's own */
         char            socket_group[64];
+        char            paths[256];             /* ws, wss: lists, with commas */
+        char            origins[512];
+        char            trusted_proxies[512];
+        char            proxy_address_header[64];
+        bool            require_subprotocol;
         bool            implied;                /* the default; a configured one replaces it */
 };
 

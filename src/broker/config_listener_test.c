@@ -69,6 +69,14 @@ TEST(what_is_wrong_is_told)
                 { "listener.unix.a.mode", "1777", "1777 is not from 0000 to 0777" },
                 { "listener.tcp.a.max_client", "1",
                   "unknown option of a listener; did you mean max_clients?" },
+                { "listener.ws.a.path", "/mqtt, ws",
+                  "\"/mqtt, ws\" is not the path of a URL, such as /mqtt" },
+                { "listener.ws.a.origins", "https://a.com, b.com",
+                  "\"https://a.com, b.com\" is not a list of origins, https://NAME or "
+                  "https://*.NAME, with :PORT if they have one, null or *" },
+                { "listener.wss.a.trusted_proxies", "::1,10.0.0.1/8",
+                  "\"::1,10.0.0.1/8\" is not a list of addresses or networks, such as 127.0.0.1, "
+                  "10.0.0.0/8" },
                 { "listener.tcp.a.mod", "1",
                   "unknown option of a listener; linnetd --help lists them" },
                 { "listener.tcp.a.access.0", "allow all",

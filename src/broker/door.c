@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "client/client.h"
 #include "net/listener.h"
+#include "net/transport_websocket.h"
 #include "net/unix_socket.h"
 
 struct door {
@@ -20,6 +21,7 @@ struct door {
 struct gate {
         struct config_listener config;
         struct client_listener clients;         /* what they know of it */
+        struct upgrade_rules   upgrade;         /* WebSocket: who may connect; shows `config` */
         char                   name[64];        /* "tcp:external" */
         char                   rules[LISTENER_RULES_MAX * LISTENER_RULE_SIZE];
         struct doors          *doors;
@@ -112,7 +114,8 @@ static void enter(struct gate *gate, struct shard *shard, struct transport *tran
  * WebSocket. Takes the transport; NULL when a layer could not be made, and all is freed. */
 static struct transport *add_layers(const struct gate *gate, struct transport *transport)
 {
-        (void)gate;
+        if (gate->config.type == LISTENER_WS)
+                transport = websocket_transport_new(transport, &gate->upgrade);
         return transport;
 }
 
@@ -147,6 +150,13 @@ static struct gate *gate_new(struct doors *doors, const struct config_listener *
         gate->clients.name = gate->name;
         config_listener_terms(&gate->config, &gate->clients);
         take_rules(gate);
+        gate->upgrade = (struct upgrade_rules){
+                .paths           = str_of(gate->config.paths),
+                .origins         = str_of(gate->config.origins),
+                .address_field   = str_of(gate->config.proxy_address_header),
+                .proxies         = str_of(gate->config.trusted_proxies),
+                .any_subprotocol = !gate->config.require_subprotocol,
+        };
         for (unsigned i = 0; i < shards; i++) {
                 gate->door[i].gate              = gate;
                 gate->door[i].listener.context  = &gate->door[i];

@@ -30,6 +30,25 @@ LISTENER_OPTION(INET, "nodelay", SWITCH, nodelay, 0, 1, FIXED,
 LISTENER_OPTION(INET, "tcp_keepalive", SECONDS, keepalive_s, 0, 32767, FIXED,
                 "of silence until TCP asks whether the peer is still there; 0: never")
 
+LISTENER_SECTION("WebSocket")
+LISTENER_CHECKED(WEB, "path", paths, upgrade_paths_valid, "the path of a URL, such as /mqtt", FIXED,
+                 "where in the URL MQTT is; several with commas between")
+LISTENER_CHECKED(WEB, "origins", origins, origins_valid,
+                 "a list of origins, https://NAME or https://*.NAME, with :PORT if they have one, "
+                 "null or *", FIXED,
+                 "of which pages may connect, with commas between: https://example.com, "
+                 "https://*.example.com, null, or * for all; empty: of this host only, and only by "
+                 "its address or as localhost. Who is no browser names no origin, and may connect")
+LISTENER_OPTION(WEB, "require_subprotocol", SWITCH, require_subprotocol, 0, 1, FIXED,
+                "refuse clients that do not offer the sub-protocol mqtt, as MQTT wants it")
+LISTENER_OPTION(WEB, "proxy_address_header", TEXT, proxy_address_header, 0, 0, FIXED,
+                "where trusted proxies say whose request it is: X-Forwarded-For or X-Real-IP; "
+                "empty: nowhere")
+LISTENER_CHECKED(WEB, "trusted_proxies", trusted_proxies, networks_valid,
+                 "a list of addresses or networks, such as 127.0.0.1, 10.0.0.0/8", FIXED,
+                 "addresses and networks of proxies whose proxy_address_header is believed: "
+                 "127.0.0.1, 10.0.0.0/8")
+
 LISTENER_SECTION("Unix sockets")
 LISTENER_OPTION(UNIX, "mode", OCTAL, socket_mode, 0, 0777, FIXED,
                 "who may connect: the mode of the socket's file")

@@ -90,19 +90,19 @@ bool network_valid(struct str text)
         return parse_exact(text, &network);
 }
 
+bool networks_valid(struct str list)
+{
+        return str_list_all(list, network_valid);
+}
+
 bool networks_contain(struct str list, const struct address *address)
 {
         struct network network;
         struct str     text;
 
-        while (str_cut(&list, ',', &text)) {
-                while (text.len > 0 && text.ptr[0] == ' ')
-                        text = str_skip(text, 1);
-                while (text.len > 0 && text.ptr[text.len - 1] == ' ')
-                        text.len--;
+        while (str_list_cut(&list, &text))
                 if (parse_exact(text, &network) && network_has(&network, address))
                         return true;
-        }
         return false;
 }
 

@@ -18,9 +18,9 @@ bool network_has(const struct network *network, const struct address *address);
 
 /* False when `text` is none of these, or has bits behind its prefix: "10.0.0.1/8" is a slip. */
 bool network_valid(struct str text);
+bool networks_valid(struct str list);           /* with commas, and spaces if one likes, between */
 
-/* Whether one of the networks in `list`, with commas and perhaps spaces between them, has the
- * address. What is not valid has none. */
+/* Whether one of the networks in `list` has the address. What is not valid has none. */
 bool networks_contain(struct str list, const struct address *address);
 
 /* "allow NETWORK", "deny NETWORK", or either with "all", which has every peer, Unix sockets too. */

@@ -1,8 +1,9 @@
-// node mqttjs.cjs PORT VERSION: one message of each QoS there and back.
+// node mqttjs.cjs PORT VERSION [ws]: one message of each QoS there and back.
 const mqtt = require('mqtt')
 
-const [port, version] = process.argv.slice(2).map(Number)
-const client = mqtt.connect({ host: '127.0.0.1', port, protocolVersion: version, reconnectPeriod: 0 })
+const [port, version] = process.argv.slice(2, 4).map(Number)
+const url = process.argv[4] === 'ws' ? `ws://127.0.0.1:${port}/mqtt` : `mqtt://127.0.0.1:${port}`
+const client = mqtt.connect(url, { protocolVersion: version, reconnectPeriod: 0 })
 const seen = new Set()
 
 client.on('error', (error) => { console.error(error); process.exit(1) })

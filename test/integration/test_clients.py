@@ -20,14 +20,14 @@ def mosquitto(tool, broker, *arguments):
 class Client:
     """Paho with its callbacks as queues, so that a test waits for what happens and never sleeps."""
 
-    def __init__(self, broker, name, version, clean=True):
+    def __init__(self, broker, name, version, clean=True, transport="tcp"):
         def make(**more):
             if hasattr(paho, "CallbackAPIVersion"):
                 return paho.Client(paho.CallbackAPIVersion.VERSION1, **more)
             return paho.Client(**more)
         self.connected, self.messages = queue.Queue(), queue.Queue()
         self.subscribed, self.gone = queue.Queue(), queue.Queue()
-        more = {"client_id": name, "protocol": version}
+        more = {"client_id": name, "protocol": version, "transport": transport}
         if version != paho.MQTTv5:
             more["clean_session"] = clean
         self.paho = make(**more)
