@@ -326,6 +326,7 @@ static bool begin_world(struct player *player, uint64_t start_ms)
         const struct world_plan plan     = {
                 .shards     = player->shards,
                 .settings   = &player->config.settings,
+                .auth       = &player->config.auth,
                 .seed       = 1 + player->restarts,
                 .start_ms   = start_ms,
                 .durability = player->config.durability,

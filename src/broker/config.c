@@ -28,9 +28,12 @@ bool config_set(struct config *config, struct str key, struct str value,
 {
         const struct option *option;
         struct str           prefix = STR("listener.");
+        bool                 good;
 
         if (str_starts(key, prefix))
                 return config_listener_set(config, str_skip(key, prefix.len), value, why);
+        if (config_set_auth(config, key, value, &good, why))
+                return good;
         option = option_find(key);
         if (option == NULL) {
                 unknown_key(key, why);
@@ -48,12 +51,16 @@ bool config_check(struct config *config, const char *where, struct config_errors
 {
         const struct settings *settings = &config->settings;
         unsigned               before   = errors->count;
+        const char            *place;
+        char                   why[OPTION_WHY_SIZE];
 
         config_listener_check(config, where, errors);
         if (settings->mqueue_low_percent > settings->mqueue_high_percent)
                 config_error(errors, "%s: mqtt.mqueue.low_watermark is %u%%, above %s, %u%%", where,
                              settings->mqueue_low_percent, "mqtt.mqueue.high_watermark",
                              settings->mqueue_high_percent);
+        if (!auth_config_good(&config->auth, &place, why))
+                config_error(errors, "%s: %s", place != NULL ? place : where, why);
         return errors->count == before;
 }
 
@@ -91,6 +98,7 @@ unsigned config_diff(const struct config *from, const struct config *to, struct 
                               option->reloadable ? "" : " (needs a restart)");
                 restarts += !option->reloadable;
         }
+        config_diff_auth(from, to, lines);
         return restarts + config_listener_diff(from, to, lines);
 }
 

@@ -14,6 +14,7 @@
 #include "core/settings.h"
 #include "core/store_port.h"
 #include "services/acl/rules.h"
+#include "services/auth/auth_config.h"
 
 enum { CONFIG_PATH_SIZE = 1024 };
 
@@ -31,6 +32,7 @@ struct config {
         enum log_format        log_format;
         struct config_listener listeners[CONFIG_LISTENERS_MAX];
         unsigned               listener_count;
+        struct auth_config     auth;
 };
 
 /* All that is wrong, one line each: "linnet.conf:12: what; a hint". Zeroed it is empty. */
@@ -38,6 +40,14 @@ struct config_errors {
         struct buffer text;                     /* may lack lines when there was no memory */
         unsigned      count;
 };
+
+/* auth.chain, auth.user.N.… and auth.client.N.…: true when the key is one of them, and done with.
+ * *good says whether the value is, too, and `why` what is wrong. */
+bool config_set_auth(struct config *config, struct str key, struct str value, bool *good,
+                     char why[static OPTION_WHY_SIZE]);
+
+/* The rows of auth.user and auth.client, without a word of their secrets. */
+void config_diff_auth(const struct config *from, const struct config *to, struct buffer *lines);
 
 /* The defaults, with one listener: tcp external on [::]:1883. */
 void config_init(struct config *config);

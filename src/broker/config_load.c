@@ -102,6 +102,9 @@ static void load_line(struct source *source, char *line)
         else if (!config_set(source->config, key, value, why))
                 config_error(source->errors, "%s:%u: %.*s: %s", source->path, source->line,
                              STR_ARGS(key), why);
+        else if (str_eq(key, STR("auth.chain")))
+                snprintf(source->config->auth.chain_place, sizeof source->config->auth.chain_place,
+                         "%s:%u", source->path, source->line);
 }
 
 /* Relative to the file that includes it. */

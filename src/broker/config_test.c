@@ -188,6 +188,77 @@ TEST(listeners_are_bounded)
         EXPECT_EQ(config.listener_count, CONFIG_LISTENERS_MAX);
 }
 
+TEST(a_chain_names_its_line)
+{
+        struct config        config;
+        struct config_errors errors = { 0 };
+        char                 why[OPTION_WHY_SIZE];
+
+        put("chain.conf", "shards = 1\nauth.chain = username, clientid\n"
+                          "auth.user.1.username = bob\nauth.user.1.password = secret\n");
+        EXPECT(!load(&config, "chain.conf", &errors));
+        expect_errors(&errors, "chain.conf:2: auth.chain: clientid wants auth.client.1.clientid = "
+                               "ID and auth.client.1.password = PASSWORD\n");
+        put("chain.conf", "auth.chain = username,magic\n");
+        EXPECT(!load(&config, "chain.conf", &errors));
+        EXPECT(str_starts(buffer_str(&errors.text),
+                          STR("chain.conf:1: auth.chain: \"magic\" is no provider; there are ")));
+        config_errors_deinit(&errors);
+        EXPECT(!config_set(&config, STR("auth.chain"), STR("username, username"), why));
+        EXPECT(str_eq(str_of(why), STR("username stands there twice")), "%s", why);
+}
+
+TEST(rows_of_names_and_passwords)
+{
+        static const struct row {
+                const char *text, *error;
+        } rows[] = {
+                { "auth.user.1.username = bob\nauth.user.1.password = x\n", NULL },
+                { "auth.client.7.clientid = c\nauth.client.7.password = \"a b\"\n", NULL },
+                { "auth.user.3.username = bob\n", "rows.conf: auth.user.3 lacks its password\n" },
+                { "auth.client.3.password = x\n", "rows.conf: auth.client.3 lacks its clientid\n" },
+                { "auth.user.1.username = bob\nauth.user.1.password = x\n"
+                  "auth.user.2.username = bob\nauth.user.2.password = y\n",
+                  "rows.conf: auth.user.1 and auth.user.2 have one username, bob\n" },
+                { "auth.user.x.username = bob\n",
+                  "rows.conf:1: auth.user.x.username: unknown option; there are N.username and "
+                  "N.password\n" },
+                { "auth.user.1.name = bob\n",
+                  "rows.conf:1: auth.user.1.name: unknown option; there are N.username and "
+                  "N.password\n" },
+                { "auth.user.1.username =\n",
+                  "rows.conf:1: auth.user.1.username: it is a text of 1 to 255 bytes\n" },
+        };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct config        config;
+                struct config_errors errors = { 0 };
+
+                put("rows.conf", row->text);
+                EXPECT_EQ(load(&config, "rows.conf", &errors), row->error == NULL);
+                expect_errors(&errors, row->error != NULL ? row->error : "");
+        }
+}
+
+TEST(a_difference_tells_no_secret)
+{
+        struct config from, to;
+        struct buffer lines = { 0 };
+        char          why[OPTION_WHY_SIZE];
+
+        config_init(&from);
+        EXPECT(config_set(&from, STR("auth.user.1.username"), STR("bob"), why));
+        EXPECT(config_set(&from, STR("auth.user.1.password"), STR("old"), why));
+        to = from;
+        EXPECT(config_set(&to, STR("auth.user.1.password"), STR("new"), why));
+        EXPECT_EQ(config_diff(&from, &to, &lines), 0);
+        EXPECT(str_eq(buffer_str(&lines), STR("auth.user: 1 -> 1\n")), "%.*s",
+               STR_ARGS(buffer_str(&lines)));
+        buffer_deinit(&lines);
+}
+
 static void put(const char *name, const char *text)
 {
         static bool made;
@@ -219,4 +290,5 @@ static void expect_errors(struct config_errors *errors, const char *expected)
 SUITE(config, CASE(defaults), CASE(a_file_is_read), CASE(all_errors_are_told),
       CASE(a_missing_file_is_an_error), CASE(a_long_line_is_one_error),
       CASE(the_environment_comes_last), CASE(a_difference_says_what_needs_a_restart),
-      CASE(listeners_are_bounded))
+      CASE(listeners_are_bounded), CASE(a_chain_names_its_line),
+      CASE(rows_of_names_and_passwords), CASE(a_difference_tells_no_secret))

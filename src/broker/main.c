@@ -148,6 +148,7 @@ static void reload(const struct arguments *arguments, struct config *config, str
                 LOG(INFO, "reload.change", F_STR("option", line));
         buffer_deinit(&lines);
         config->settings     = next.settings;
+        config->auth         = next.auth;
         config->acl_format   = next.acl_format;
         config->acl_watch_ms = next.acl_watch_ms;
         config->log_level    = next.log_level;

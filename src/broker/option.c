@@ -17,6 +17,7 @@ static const char *const option_mqueue_drops[] = { "oldest", "newest", "qos0_fir
 static const char *const option_strategies[]   = {
         "random", "round_robin", "sticky", "local", "hash_clientid", "hash_topic", NULL
 };
+static const char *const option_clientid_rules[] = { "any", "username", "username_prefix", NULL };
 
 static const char *const option_acl_formats[]  = { "auto", "emqttd", "mosquitto", NULL };
 static const char *const option_nomatch[]      = { "deny", "allow", NULL };

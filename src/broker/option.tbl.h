@@ -51,10 +51,18 @@ OPTION("mqtt.shared_available", SWITCH, settings.shared_available, 0, 1, RELOAD,
        "clients may subscribe with $share/GROUP/ and $queue/")
 OPTION("mqtt.exclusive_available", SWITCH, settings.exclusive_available, 0, 1, RELOAD,
        "clients may subscribe with $exclusive/")
+
+SECTION("Authentication")
+OPTION("auth.chain", TEXT, auth.chain, 0, 0, FIXED,
+       "who is asked about a client, in this order, as in clientid, username; who none of them "
+       "knows is denied; empty: only the two options for anonymous clients decide")
 OPTION("mqtt.allow_anonymous", SWITCH, settings.allow_anonymous, 0, 1, RELOAD,
-       "lets anyone in whom no authentication knows, from anywhere")
+       "lets anyone in from anywhere; with auth.chain, who has neither user name nor password")
 OPTION("mqtt.allow_anonymous_loopback", SWITCH, settings.allow_anonymous_loopback, 0, 1, RELOAD,
-       "the same, from this machine only")
+       "without auth.chain, lets anyone in from this machine")
+OPTION_ENUM("auth.clientid_rule", settings.clientid_rule, option_clientid_rules, RELOAD,
+            "what authenticated clients with a user name may call themselves: any client id, "
+            "their user name alone, or what begins with it")
 
 SECTION("Access rules")
 OPTION("acl.file", TEXT, acl_file, 0, 0, RELOAD,

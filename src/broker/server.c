@@ -14,6 +14,7 @@
 #include "broker/rules.h"
 #include "client/client.h"
 #include "core/shard.h"
+#include "services/auth/auth.h"
 #include "services/modules/delayed.h"
 #include "services/store/store.h"
 #include "services/sys/sys.h"
@@ -50,6 +51,7 @@ struct server {
         struct sys             *sys;
         struct delayed         *delayed;
         struct rules            rules;
+        struct auth            *auth;
 };
 
 struct settings_mail {
@@ -155,6 +157,16 @@ static void close_rules(struct server *server)
         rules_close(&server->rules);
 }
 
+static bool open_auth(struct server *server)
+{
+        char why[AUTH_WHY_SIZE];
+
+        server->auth = auth_new(&server->broker, &server->config.auth, why);
+        if (server->auth == NULL)
+                LOG(ERROR, "auth.unusable", F_TEXT("why", why[0] != '\0' ? why : "no memory"));
+        return server->auth != NULL;
+}
+
 static bool open_worker(struct server *server, unsigned id, const struct settings *settings)
 {
         struct worker     *worker = mem_zalloc(sizeof *worker);
@@ -234,6 +246,11 @@ static void close_services(struct server *server)
         delayed_free(server->delayed);
 }
 
+static void close_auth(struct server *server)
+{
+        auth_free(server->auth);
+}
+
 static void close_broker(struct server *server)
 {
         broker_deinit(&server->broker);
@@ -252,6 +269,7 @@ static const struct {
         { "broker", open_broker, close_broker },
         { "store", open_store, close_store },
         { "services", open_services, close_services },
+        { "auth", open_auth, close_auth },
         { "access rules", open_rules, close_rules },
         { "shards", open_workers, close_workers },
         { "recovery", recover_store, NULL },
@@ -376,6 +394,7 @@ bool server_apply(struct server *server, const struct config *config)
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;
         memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
+        auth_reload(server->auth, &config->auth);
         return rules_apply(&server->rules, &server->config);
 }
 

@@ -95,7 +95,7 @@ struct client {
         bool                    identified;     /* the username is the transport's */
         bool                    reauthenticating;
         uint64_t                until_us;       /* wall time at which its rights end; 0: never */
-        unsigned                auth_at;        /* the provider that the AUTH exchange is with */
+        bool                    auth_failed;    /* the access chain has refused it, which is told */
         bool                    assigned;       /* the server made up its identifier */
         bool                    will_asked;     /* the end is to publish the will */
         bool                    was_connected;  /* its end is told */

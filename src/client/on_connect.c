@@ -167,6 +167,15 @@ static void take_identity(struct client *c)
                 c->username = str_from(mem_dup(str_from(text, len)), len);
 }
 
+/* [MQTT-4.12.0-1] */
+ON_SHARD static void method_unknown(struct client *c)
+{
+        c->request.reason = REASON_BAD_AUTHENTICATION_METHOD;
+        c->request.why    = "nobody speaks its authentication method";
+        c->request.by     = "none";
+        auth_failed(c);
+}
+
 static bool allowed(struct client *c, const struct connect_packet *p)
 {
         const struct settings *settings = c->shard->settings;
@@ -185,7 +194,7 @@ static bool allowed(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_PROTOCOL_ERROR, "authentication data without a method");
         else if (c->auth_method.ptr != NULL &&
                  !access_has_method(c->shard->broker->access, c->auth_method))
-                client_fail(c, REASON_BAD_AUTHENTICATION_METHOD, "nobody speaks this method");
+                method_unknown(c);
         else
                 return true;
         return false;
@@ -221,14 +230,16 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 return;
         }
         if (verdict == ACCESS_CONTINUE) {
-                c->auth_at = c->request.at;
                 send_auth(c, REASON_CONTINUE_AUTHENTICATION);   /* [MQTT5-4.12.0-2] */
                 return;
         }
         c->request.password = (struct str){ 0 };        /* its bytes go soon */
         c->request.data     = (struct str){ 0 };
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
-                client_fail(c, c->request.reason, c->request.why);
+                auth_failed(c);
+                connect_done(c);
+        } else if (!auth_identify(c)) {
+                client_lost(c, "no memory");
                 connect_done(c);
         } else if (protocol_decode_held(c, &packet)) {
                 client_allowed(c);
@@ -276,6 +287,7 @@ void will_verdict(struct client *c, enum access_verdict verdict)
 
 static void connect_done(struct client *c)
 {
+        access_end(&c->request);
         c->request.topic = c->body = (struct str){ 0 };
         buffer_deinit(&c->asked);
         protocol_release(c);

@@ -47,6 +47,8 @@ void publish_refuse(struct client *c, const struct publish_packet *publish, enum
 void connect_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 void will_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;      /* a part of it */
 void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
+bool auth_identify(struct client *c) ON_SHARD;  /* takes the name it was given; false: no memory */
+void auth_failed(struct client *c) ON_SHARD;    /* it is refused for what the request says */
 
 /* Out. Nothing is sent to a client that closes. */
 extern const struct peer_ops client_peer_ops;

@@ -14,6 +14,7 @@ struct link {
 struct access {
         struct link *links;
         unsigned     count;
+        unsigned     authenticators;
 };
 
 struct access *access_new(void)
@@ -33,10 +34,13 @@ bool access_add(struct access *access, const struct access_provider *provider, v
 {
         struct link *links = mem_realloc_array(access->links, access->count + 1, sizeof *links);
 
+        assert(provider->kinds != 0 &&
+               (provider->method.ptr == NULL || provider->kinds == ACCESS_CONNECTS));
         if (links == NULL)
                 return false;
         links[access->count++] = (struct link){ provider, context };
         access->links          = links;
+        access->authenticators += (provider->kinds & ACCESS_CONNECTS) != 0;
         return true;
 }
 
@@ -72,34 +76,119 @@ ON_SHARD static enum access_verdict topic_end(struct access_request *request)
         return shard->settings->acl_nomatch_allow ? ACCESS_ALLOW : ACCESS_DENY;
 }
 
+static bool anonymous_may(const struct access_request *request)
+{
+        const struct settings *settings = request->shard->settings;
+        bool                   as_set   = request->anonymous == ANONYMOUS_AS_SET;
+        bool may = request->anonymous == ANONYMOUS_ALLOWED || (as_set && settings->allow_anonymous);
+
+        if (request->shard->broker->access->authenticators > 0)
+                return may && !request->has_username && !request->has_password;
+        return may || (as_set && request->loopback && settings->allow_anonymous_loopback);
+}
+
 /* Nobody had an opinion. */
 ON_SHARD static enum access_verdict chain_end(struct access_request *request)
 {
-        const struct settings *settings = request->shard->settings;
-
+        request->by = "none";
         if (request->kind != ACCESS_CONNECT)
                 return topic_end(request);
-
-        if (request->method.ptr != NULL) {
+        request->unknown = true;
+        if (request->method.ptr != NULL) {      /* it offers something: it is not anonymous */
                 request->reason = REASON_BAD_AUTHENTICATION_METHOD;     /* [MQTT-4.12.0-1] */
                 request->why    = "nobody who speaks this method knows this client";
-                return ACCESS_DENY;     /* the anonymous policy is for who offers nothing */
-        }
-        if (request->identified || request->anonymous == ANONYMOUS_ALLOWED)
-                return ACCESS_ALLOW;
-        if (request->anonymous == ANONYMOUS_DENIED) {
-                request->reason = REASON_NOT_AUTHORIZED;
-                request->why    = "no authenticator knows this client, and its listener says "
-                                  "allow_anonymous = off";
                 return ACCESS_DENY;
         }
-        if (settings->allow_anonymous || (request->loopback && settings->allow_anonymous_loopback))
+        if (request->identified && request->shard->broker->access->authenticators == 0)
                 return ACCESS_ALLOW;
-        request->reason = REASON_NOT_AUTHORIZED;
-        request->why    = "no authenticator knows this client, and anonymous clients are let in "
-                          "from loopback only: set mqtt.allow_anonymous = on, or configure "
-                          "authentication";
+        if (anonymous_may(request)) {
+                request->by_policy = true;
+                return ACCESS_ALLOW;
+        }
+        if (request->anonymous == ANONYMOUS_DENIED && !request->has_password) {
+                request->reason = REASON_NOT_AUTHORIZED;
+                request->why    = "its listener says allow_anonymous = off";
+        } else if (request->shard->broker->access->authenticators == 0) {
+                request->reason = REASON_NOT_AUTHORIZED;
+                request->why    = "anonymous clients are let in from loopback only: set "
+                                  "mqtt.allow_anonymous = on, or configure authentication "
+                                  "(auth.chain)";
+        } else if (!request->has_username && !request->has_password) {
+                request->reason = REASON_NOT_AUTHORIZED;
+                request->why    = "it has neither user name nor password";
+        } else {
+                request->why    = "nobody in auth.chain knows it";
+        }
         return ACCESS_DENY;
+}
+
+/* Whoever has let it in: its client id may be bound to its name, so that nobody takes over the
+ * session of another. */
+static bool client_id_is_its(const struct access_request *request)
+{
+        struct str name = request->identity.ptr != NULL ? request->identity : request->username;
+
+        if (name.len == 0)
+                return true;
+        switch (request->shard->settings->clientid_rule) {
+        case CLIENTID_ANY:
+                return true;
+        case CLIENTID_USERNAME:
+                return str_eq(request->client_id, name);
+        case CLIENTID_USERNAME_PREFIX:
+                return str_starts(request->client_id, name);
+        }
+        return false;
+}
+
+ON_SHARD static enum access_verdict settle_connect(struct access_request *request,
+                                                   enum access_verdict    verdict)
+{
+        struct metrics *metrics = &request->shard->metrics;
+
+        if (verdict == ACCESS_LATER || verdict == ACCESS_CONTINUE)
+                return verdict;
+        if (verdict == ACCESS_ALLOW && !request->by_policy && !client_id_is_its(request)) {
+                request->reason = REASON_CLIENT_IDENTIFIER_NOT_VALID;
+                request->why    = "auth.clientid_rule: its client id does not go with its user "
+                                  "name";
+                verdict         = ACCESS_DENY;
+        }
+        metric_add(verdict == ACCESS_ALLOW ? &metrics->auth_success : &metrics->auth_failure, 1);
+        if (request->by_policy)
+                metric_add(&metrics->auth_anonymous, 1);
+        else if (request->unknown)
+                metric_add(&metrics->auth_unknown, 1);
+        if (verdict == ACCESS_ALLOW)
+                verdicts_forget(request);
+        return verdict;
+}
+
+/* A verdict on one topic, which holds for the next message, too. */
+static bool is_lasting(const struct access_request *request)
+{
+        return request->kind == ACCESS_PUBLISH || request->kind == ACCESS_DELIVER;
+}
+
+/* Counts the final verdict of whoever is at `at`, and remembers it. */
+ON_SHARD static enum access_verdict settle(struct access_request *request,
+                                           enum access_verdict    verdict)
+{
+        struct shard        *shard  = request->shard;
+        const struct access *access = shard->broker->access;
+
+        if (request->at < access->count)
+                request->by = access->links[request->at].provider->name;
+        if (request->kind == ACCESS_CONNECT)
+                return settle_connect(request, verdict);
+        if (verdict == ACCESS_LATER || !access_has_rules(shard))
+                return verdict;
+        metric_add(verdict == ACCESS_ALLOW ? &shard->metrics.acl_allow : &shard->metrics.acl_deny,
+                   1);
+        if (shard->settings->acl_cache && is_lasting(request) && !request->unsure &&
+            (verdict == ACCESS_ALLOW || request->reason == REASON_NOT_AUTHORIZED))
+                verdicts_keep(request, verdict);
+        return verdict;
 }
 
 /* Denied, whatever the policy: who could not ask has no answer that lets anyone in. */
@@ -115,7 +204,7 @@ static void timed_out(struct loop *loop, struct timer *timer)
         request->reason = REASON_SERVER_BUSY;
         request->why    = "no answer from access provider in time";
         metric_add(&shard->metrics.access_timeout, 1);
-        request->answered(request, ACCESS_DENY);
+        request->answered(request, settle(request, ACCESS_DENY));
 }
 
 /* One limit for all the providers of a question. */
@@ -139,21 +228,30 @@ ON_SHARD static enum access_verdict do_not_wait(struct access_request *request,
         return ACCESS_ALLOW;
 }
 
+/* True: the question concerns this provider. */
+static bool is_for(const struct access_provider *provider, const struct access_request *request)
+{
+        if (!(provider->kinds & 1u << request->kind))
+                return false;
+        if (request->kind == ACCESS_CONNECT && request->method.ptr != NULL)
+                return str_eq(provider->method, request->method);
+        return provider->method.ptr == NULL;
+}
+
 ON_SHARD static enum access_verdict ask(struct access_request *request)
 {
         const struct access *access = request->shard->broker->access;
 
         for (; request->at < access->count; request->at++) {
-                const struct link            *link     = &access->links[request->at];
-                const struct access_provider *provider = link->provider;
-                bool enhanced = request->kind == ACCESS_CONNECT && request->method.ptr != NULL;
+                const struct link *link = &access->links[request->at];
 
-                if (enhanced ? !str_eq(provider->method, request->method)
-                             : provider->method.ptr != NULL)
+                if (!is_for(link->provider, request))
                         continue;
 
-                enum access_verdict verdict = provider->check(link->context, request);
+                enum access_verdict verdict = link->provider->check(link->context, request);
 
+                if (request->kind == ACCESS_CONNECT)
+                        request->exchange_at = request->at;
                 if (verdict == ACCESS_LATER && request->review)
                         return do_not_wait(request, link);
                 if (verdict == ACCESS_LATER)
@@ -162,33 +260,6 @@ ON_SHARD static enum access_verdict ask(struct access_request *request)
                         return verdict;
         }
         return chain_end(request);
-}
-
-/* A verdict on one topic, which holds for the next message, too. */
-static bool is_lasting(const struct access_request *request)
-{
-        return request->kind == ACCESS_PUBLISH || request->kind == ACCESS_DELIVER;
-}
-
-/* Counts the final verdict, and remembers it. */
-ON_SHARD static enum access_verdict settle(struct access_request *request,
-                                           enum access_verdict    verdict)
-{
-        struct shard *shard = request->shard;
-
-        if (request->kind == ACCESS_CONNECT) {
-                if (verdict == ACCESS_ALLOW)
-                        verdicts_forget(request);
-                return verdict;
-        }
-        if (verdict == ACCESS_LATER || !access_has_rules(shard))
-                return verdict;
-        metric_add(verdict == ACCESS_ALLOW ? &shard->metrics.acl_allow : &shard->metrics.acl_deny,
-                   1);
-        if (shard->settings->acl_cache && is_lasting(request) && !request->unsure &&
-            (verdict == ACCESS_ALLOW || request->reason == REASON_NOT_AUTHORIZED))
-                verdicts_keep(request, verdict);
-        return verdict;
 }
 
 /* What was said of that topic not long ago; ACCESS_LATER: nothing. */
@@ -225,28 +296,54 @@ void access_copy(struct access_request *to, const struct access_request *from)
 enum access_verdict access_check(struct access_request *request)
 {
         assert(!request->waiting);
-        request->at      = 0;
-        request->late    = NULL;
         if (request->kind == ACCESS_CONNECT) {
                 request->superuser = false;
                 request->until_us  = 0;
+                request->identity  = (struct str){ 0 };
         }
-        request->reason  = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
-                                                           : REASON_NOT_AUTHORIZED;
-        request->partly = false;
-        request->unsure = false;
-        request->line   = 0;
+        request->at        = 0;
+        request->late      = NULL;
+        request->why       = NULL;
+        request->by_policy = false;
+        request->unknown   = false;
+        request->partly    = false;
+        request->unsure    = false;
+        request->line      = 0;
+        request->reason    = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
+                                                             : REASON_NOT_AUTHORIZED;
 
         enum access_verdict verdict = remembered(request);
 
         return verdict != ACCESS_LATER ? verdict : settle(request, ask(request));
 }
 
+/* A topic that was asked about in between has moved the request along the chain. */
 enum access_verdict access_continue(struct access_request *request)
 {
-        assert(!request->waiting);
-        request->late = NULL;
+        assert(!request->waiting && request->kind == ACCESS_CONNECT);
+        request->at     = request->exchange_at;
+        request->late   = NULL;
+        request->reason = REASON_NOT_AUTHORIZED;
         return settle(request, ask(request));
+}
+
+/* Its notes of an exchange are of no use any more. */
+void access_end(struct access_request *request)
+{
+        struct access_note **place = &request->notes;
+
+        while (*place != NULL) {
+                struct access_note *note = *place;
+
+                if (!note->brief) {
+                        place = &note->next;
+                        continue;
+                }
+                *place = note->next;
+                note->free(note);
+        }
+        request->data_out = (struct str){ 0 };
+        request->identity = (struct str){ 0 };
 }
 
 void access_answer(struct access_request *request, enum access_verdict verdict)

@@ -1,8 +1,12 @@
 /* The chain of authenticators and authorisers (emqttd_access_control). Each provider answers
  * allow, deny or ignore, or says that it will answer later; the first that does not ignore
- * decides. When all ignore, the anonymous policy decides of a CONNECT (whose connection has proven
- * who it is, is not anonymous), and of a topic acl.nomatch where anyone has rules, else allow. A
- * question that is not answered within mqtt.access_timeout is denied. */
+ * decides. A question that is not answered within mqtt.access_timeout is denied. When all ignore:
+ *
+ *      a topic         is as acl.nomatch says where anyone has rules, else allowed
+ *      a CONNECT       is denied where there is an authenticator, unless it offers no credentials
+ *                      at all and mqtt.allow_anonymous says that such may come in; where there
+ *                      is none, mqtt.allow_anonymous and its twin for loopback decide, but for
+ *                      who is identified: that one is not anonymous */
 #ifndef LINNET_CORE_ACCESS_H
 #define LINNET_CORE_ACCESS_H
 
@@ -26,6 +30,11 @@ enum access_kind {
 /* Whether who is known to nobody is let in. */
 enum access_anonymous { ANONYMOUS_AS_SET, ANONYMOUS_ALLOWED, ANONYMOUS_DENIED };
 
+enum access_kinds {             /* what a provider is asked about */
+        ACCESS_CONNECTS = 1 << ACCESS_CONNECT,
+        ACCESS_TOPICS   = 1 << ACCESS_PUBLISH | 1 << ACCESS_SUBSCRIBE | 1 << ACCESS_DELIVER,
+};
+
 enum access_verdict {
         ACCESS_IGNORE,
         ACCESS_ALLOW,
@@ -35,7 +44,8 @@ enum access_verdict {
 };
 
 struct access_provider {
-        const char *name;
+        const char *name;       /* as in logs */
+        unsigned    kinds;      /* enum access_kinds: it is asked about nothing else */
         struct str  method;     /* the AUTH method it speaks; ptr NULL: it sees plain CONNECTs */
 
         enum access_verdict (*check)(void *context, struct access_request *request);
@@ -56,6 +66,7 @@ struct access_provider {
 struct access_note {
         struct access_note *next;
         const void         *owner;      /* who looks for it: the provider's context, say */
+        bool                brief;      /* of an AUTH exchange: goes when that is over */
         void (*free)(struct access_note *note);
 };
 
@@ -85,13 +96,19 @@ struct access_request {
         bool                   unsure;                  /* of a review: it stays as it is */
         enum reason            reason;                  /* of a denial */
         const char            *why;                     /* words for the log; static storage */
-        struct str             data_out;                /* the provider's, until its next call */
+        struct str             data_out;                /* the provider's, until access_end() or
+                                                         * its next call */
+        struct str             identity;                /* who it is, if that is not what username
+                                                         * says; until access_end() */
         bool                   partly;                  /* SUBSCRIBE: not all of what the filter
                                                          * matches; ask for each message */
         uint32_t               line;                    /* of the rule that decided; 0: none */
         bool                   superuser;
         uint64_t               until_us;                /* CONNECT: wall time at which what was
                                                          * allowed ends; 0: with the client */
+        bool                   by_policy;               /* allowed, but by no provider */
+        bool                   unknown;                 /* every provider has ignored it */
+        const char            *by;                      /* the provider that decided, or "none" */
         const char            *late;                    /* who has not answered in time; or NULL */
 
         void (*answered)(struct access_request *request, enum access_verdict verdict);
@@ -99,6 +116,8 @@ struct access_request {
         bool                   waiting;
         struct timer           timer;                   /* set while it waits */
         void                  *provider_data;           /* the provider's while it owes an answer */
+        unsigned               exchange_at;             /* the provider that AUTH is with: topics
+                                                         * may be asked about in between */
         struct access_note    *notes;                   /* of the client; owned */
 };
 
@@ -119,17 +138,21 @@ void access_copy(struct access_request *to, const struct access_request *from);
  * mqtt.access_timeout at the latest. */
 enum access_verdict access_check(struct access_request *request) ON_SHARD;
 
+/* The asker has done with the verdict on a CONNECT or an AUTH exchange. Nothing otherwise. */
+void access_end(struct access_request *request) ON_SHARD;
+
 /* An AUTH packet with the next data came: asks the same provider again. */
 enum access_verdict access_continue(struct access_request *request) ON_SHARD;
 
 /* The provider's answer to a request it put off: goes on along the chain, then tells the asker. */
 void access_answer(struct access_request *request, enum access_verdict verdict) ON_SHARD;
 
-void access_cancel(struct access_request *request) ON_SHARD;    /* nothing when nothing waits */
+/* The client goes, or can wait no more. Nothing when nothing waits. */
+void access_cancel(struct access_request *request) ON_SHARD;
 
 /* The provider's, in check() or before access_answer(): takes the note, and frees the one that its
  * owner had left before. Of a CONNECT (which may be the re-authentication of a client that is
- * connected) only with a verdict that allows. */
+ * connected) only with a verdict that allows, or a brief one. */
 void access_keep(struct access_request *request, struct access_note *note) ON_SHARD;
 
 /* NULL when this owner has left none. */

@@ -38,6 +38,7 @@ static void voice_cancel(void *context, struct access_request *request)
 }
 
 static const struct access_provider plain = { .name   = "plain",
+                                              .kinds  = ACCESS_CONNECTS | ACCESS_TOPICS,
                                               .check  = voice_check,
                                               .cancel = voice_cancel };
 static enum access_verdict          told;
@@ -242,8 +243,97 @@ TEST(a_connect_begins_without_rights)
         end();
 }
 
-SUITE(access, CASE(the_first_that_does_not_ignore_decides),
-      CASE(an_answer_goes_on_along_the_chain), CASE(who_owes_an_answer_is_told_of_the_end),
+/* Who is known to none: by the policy, and by whether there is anyone who could know. */
+TEST(who_nobody_knows)
+{
+        static const struct row {
+                bool                anonymous, loopback_anonymous, loopback, authenticator, name;
+                enum access_verdict expected;
+                enum reason         reason;
+        } rows[] = {
+                { true, false, false, false, true, ACCESS_ALLOW, REASON_SUCCESS },
+                { false, true, true, false, true, ACCESS_ALLOW, REASON_SUCCESS },
+                { false, true, false, false, true, ACCESS_DENY, REASON_NOT_AUTHORIZED },
+                { false, false, true, false, false, ACCESS_DENY, REASON_NOT_AUTHORIZED },
+                { true, true, true, true, false, ACCESS_ALLOW, REASON_SUCCESS },
+                { true, true, true, true, true, ACCESS_DENY, REASON_BAD_USER_NAME_OR_PASSWORD },
+                { false, true, true, true, false, ACCESS_DENY, REASON_NOT_AUTHORIZED },
+        };
+        static const struct access_provider topics = { .name  = "topics",
+                                                       .kinds = ACCESS_TOPICS,
+                                                       .check = voice_check };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct voice          voice   = { .verdict = ACCESS_IGNORE };
+                struct access_request request = question(ACCESS_CONNECT);
+
+                begin(&voice, &voice);
+                if (!row->authenticator) {
+                        access_free(broker.access);
+                        broker.access = access_new();
+                        EXPECT(access_add(broker.access, &topics, &voice));
+                }
+                settings.allow_anonymous          = row->anonymous;
+                settings.allow_anonymous_loopback = row->loopback_anonymous;
+                request.loopback                  = row->loopback;
+                request.has_username              = row->name;
+                EXPECT_EQ(access_check(&request), row->expected);
+                EXPECT_EQ(request.by_policy, row->expected == ACCESS_ALLOW);
+                EXPECT_EQ(shard.metrics.auth_anonymous, row->expected == ACCESS_ALLOW);
+                EXPECT_EQ(shard.metrics.auth_unknown, row->expected == ACCESS_DENY);
+                EXPECT_EQ(voice.asked, row->authenticator ? 2 : 0);
+                if (row->expected == ACCESS_DENY)
+                        EXPECT_EQ(request.reason, row->reason);
+                end();
+        }
+}
+
+TEST(a_client_id_goes_with_a_name)
+{
+        static const struct row {
+                enum clientid_rule  rule;
+                const char         *name, *identity, *id;
+                enum access_verdict expected;
+        } rows[] = {
+                { CLIENTID_ANY, "bob", NULL, "alice", ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "bob", NULL, "bob", ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "bob", NULL, "bob-1", ACCESS_DENY },
+                { CLIENTID_USERNAME, "bob", "alice", "bob", ACCESS_DENY },
+                { CLIENTID_USERNAME, "bob", "alice", "alice", ACCESS_ALLOW },
+                { CLIENTID_USERNAME, NULL, NULL, "sensor", ACCESS_ALLOW },
+                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "bob-1", ACCESS_ALLOW },
+                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "xbob", ACCESS_DENY },
+        };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct voice          voice   = { .verdict = ACCESS_LATER };
+                struct access_request request = question(ACCESS_CONNECT);
+
+                begin(&voice, &voice);
+                settings.clientid_rule = row->rule;
+                request.username       = str_of(row->name);
+                request.has_username   = row->name != NULL;
+                request.client_id      = str_of(row->id);
+                EXPECT_EQ(access_check(&request), ACCESS_LATER);
+                request.identity = str_of(row->identity);
+                access_answer(&request, ACCESS_ALLOW);
+                EXPECT(told == row->expected, "%s as %s", row->id, row->name);
+                EXPECT_EQ(shard.metrics.auth_success, row->expected == ACCESS_ALLOW);
+                EXPECT_EQ(shard.metrics.auth_failure, row->expected == ACCESS_DENY);
+                EXPECT(str_eq(str_of(request.by), STR("plain")));
+                if (row->expected == ACCESS_DENY)
+                        EXPECT_EQ(request.reason, REASON_CLIENT_IDENTIFIER_NOT_VALID);
+                end();
+        }
+}
+
+SUITE(access, CASE(who_nobody_knows), CASE(a_client_id_goes_with_a_name),
+      CASE(the_first_that_does_not_ignore_decides), CASE(an_answer_goes_on_along_the_chain),
+      CASE(who_owes_an_answer_is_told_of_the_end),
       CASE(a_question_has_one_limit_for_all_it_waits_for),
       CASE(an_answer_in_time_ends_the_limit),
       CASE(a_note_is_its_owners_until_another_takes_its_place),

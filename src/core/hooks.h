@@ -1,5 +1,5 @@
 /* The points where others may watch or change what happens (emqttd_hooks): eleven of emqttd's,
- * and message.dropped. Callbacks run in order of priority, lower first, on the shard of what
+ * and some more. Callbacks run in order of priority, lower first, on the shard of what
  * they are told of. They are added before the shards start and never changed while they run. */
 #ifndef LINNET_CORE_HOOKS_H
 #define LINNET_CORE_HOOKS_H
@@ -13,6 +13,8 @@ struct shard;
 
 enum hook_point {
         HOOK_CLIENT_CONNECTED,          /* reason: of the CONNACK that is sent; after it */
+        HOOK_CLIENT_AUTH_FAILED,        /* reason, why: the access chain has denied a CONNECT or a
+                                         * re-authentication; before the client is told */
         HOOK_CLIENT_DISCONNECTED,       /* reason */
         HOOK_CLIENT_SUBSCRIBE,          /* topic: a filter as asked for; STOP refuses it */
         HOOK_CLIENT_UNSUBSCRIBE,        /* topic */

@@ -59,6 +59,10 @@ METRIC(messages_delayed,         "messages/delayed",         "messages published
 METRIC(clients_connected,        "clients/connected",        "connections that became clients")
 METRIC(clients_disconnected,     "clients/disconnected",     "clients that went")
 METRIC(clients_refused,          "clients/refused",          "CONNECTs that were refused")
+METRIC(auth_success,             "client/auth/success",      "authentications that were allowed")
+METRIC(auth_failure,             "client/auth/failure",      "authentications that were denied")
+METRIC(auth_anonymous,           "client/auth/anonymous",    "allowed, though by no provider")
+METRIC(auth_unknown,             "client/auth/ignored",      "denied, as no provider knew them")
 METRIC(access_timeout,           "access/timeout",
        "questions that no access provider answered in time")
 METRIC(acl_allow,                "client/acl/allow",         "topics that access rules allowed")

@@ -24,6 +24,7 @@ static bool rules_are_there(void *context, const struct shard *shard)
 }
 
 static const struct access_provider rules = { .name      = "rules",
+                                              .kinds     = ACCESS_TOPICS,
                                               .check     = rules_check,
                                               .has_rules = rules_are_there };
 

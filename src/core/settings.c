@@ -22,6 +22,7 @@ void settings_init(struct settings *settings)
         settings->exclusive_available       = true;
         settings->allow_anonymous           = false;
         settings->allow_anonymous_loopback  = true;
+        settings->clientid_rule             = CLIENTID_ANY;
 
         settings->acl_nomatch_allow      = false;
         settings->acl_deny_disconnects   = false;

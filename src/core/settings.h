@@ -10,6 +10,7 @@
 enum { SETTINGS_TEXT_MAX = 1024 };
 
 enum mqueue_drop { MQUEUE_DROP_OLDEST, MQUEUE_DROP_NEWEST, MQUEUE_DROP_QOS0_FIRST };
+enum clientid_rule { CLIENTID_ANY, CLIENTID_USERNAME, CLIENTID_USERNAME_PREFIX };
 enum shared_strategy {
         SHARED_RANDOM, SHARED_ROUND_ROBIN, SHARED_STICKY, SHARED_LOCAL, SHARED_HASH_CLIENTID,
         SHARED_HASH_TOPIC
@@ -33,6 +34,7 @@ struct settings {
         bool     exclusive_available;
         bool     allow_anonymous;               /* from anywhere; loopback may always */
         bool     allow_anonymous_loopback;
+        enum clientid_rule clientid_rule;       /* what an authenticated client may call itself */
 
         /* access rules */
         bool     acl_nomatch_allow;             /* what no rule matches */

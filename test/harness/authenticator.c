@@ -80,8 +80,6 @@ static enum access_verdict check_user(void *context, struct access_request *requ
         enum access_verdict verdict = ACCESS_DENY;
         uint64_t            now_us  = request->shard->loop.now.wall_us;
 
-        if (request->kind != ACCESS_CONNECT)
-                return ACCESS_IGNORE;
         if (!request->has_username || !request->has_password)
                 request->reason = REASON_NOT_AUTHORIZED;
         for (unsigned i = 0; i < sizeof users / sizeof users[0]; i++) {
@@ -97,8 +95,6 @@ static enum access_verdict check_user(void *context, struct access_request *requ
 
 static enum access_verdict check_topic(void *context, struct access_request *request)
 {
-        if (request->kind == ACCESS_CONNECT)
-                return ACCESS_IGNORE;
         if (str_starts(request->topic, STR("forbidden/")))
                 return ACCESS_DENY;
         if (str_starts(request->topic, STR("slow/")))
@@ -114,8 +110,6 @@ static enum access_verdict check_exchange(void *context, struct access_request *
 {
         enum access_verdict verdict = ACCESS_DENY;
 
-        if (request->kind != ACCESS_CONNECT)
-                return ACCESS_IGNORE;
         request->reason   = REASON_NOT_AUTHORIZED;
         request->data_out = (struct str){ 0 };
         if (str_eq(request->data, STR("hello"))) {
@@ -153,12 +147,15 @@ bool authenticator_parse(struct authenticator *authenticator, struct str words)
 bool authenticator_add(struct broker *broker, void *authenticator)
 {
         static struct access_provider users    = { .name   = "test users",
+                                                   .kinds  = ACCESS_CONNECTS,
                                                    .check  = check_user,
                                                    .cancel = cancel };
         static struct access_provider topics   = { .name   = "test topics",
+                                                   .kinds  = ACCESS_TOPICS,
                                                    .check  = check_topic,
                                                    .cancel = cancel };
         static struct access_provider exchange = { .name   = "test exchange",
+                                                   .kinds  = ACCESS_CONNECTS,
                                                    .check  = check_exchange,
                                                    .cancel = cancel };
         unsigned parts = ((struct authenticator *)authenticator)->parts;

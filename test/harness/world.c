@@ -36,6 +36,7 @@ static void world_teardown(struct world *world)
         broker_deinit(&world->broker);
         sys_free(world->sys);
         delayed_free(world->delayed);
+        auth_free(world->auth);
         if (world->own_vault)
                 vault_free(world->vault);
         mem_free(world);
@@ -59,6 +60,15 @@ static bool world_add_store(struct world *world, const struct world_plan *plan)
                 return false;
         world->store = store_new(&world->broker, engine, plan->durability, &config);
         return world->store != NULL;
+}
+
+static bool world_add_auth(struct world *world, const struct auth_config *config)
+{
+        char why[AUTH_WHY_SIZE];
+
+        if (config != NULL)
+                world->auth = auth_new(&world->broker, config, why);
+        return config == NULL || world->auth != NULL;
 }
 
 static bool world_add_shard(struct world *world, unsigned id, uint64_t seed)
@@ -130,7 +140,7 @@ struct world *world_new(const struct world_plan *plan)
         if (world == NULL)
                 return NULL;
         good = (plan->prepare == NULL || plan->prepare(&world->broker, plan->context)) &&
-               world_add_store(world, plan);
+               world_add_auth(world, plan->auth) && world_add_store(world, plan);
         for (unsigned i = 0; i < plan->shards && good; i++)
                 good = world_add_shard(world, i, seed + i);
         if (good && world->store != NULL)

@@ -4,6 +4,7 @@
 #define LINNET_TEST_HARNESS_WORLD_H
 
 #include "client/client.h"
+#include "services/auth/auth.h"
 #include "services/store/store.h"
 
 enum { WORLD_PIPE_BYTES = 1 << 20, WORLD_TURNS_MAX = 100000, WORLD_STEP_MS = 100 };
@@ -15,6 +16,7 @@ struct world {
         struct client_listener listener;
         struct sys            *sys;             /* the services that a daemon has too */
         struct delayed        *delayed;
+        struct auth           *auth;
         struct store          *store;           /* NULL: nothing is kept */
         struct vault          *vault;           /* what the store has committed */
         bool                   own_vault;       /* goes with the world */
@@ -25,6 +27,7 @@ struct world {
 struct world_plan {
         unsigned               shards;
         const struct settings *settings;        /* copied */
+        const struct auth_config *auth;         /* NULL: nobody is known */
         uint64_t               seed;            /* of the broker's secret and all it draws; 0: 1 */
         uint64_t               start_ms;        /* its clock begins there; 0: 1000 */
         enum durability        durability;

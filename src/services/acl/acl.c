@@ -58,6 +58,7 @@ UNCHECKED static enum hook_result on_unsubscribed(void *context, struct hook_arg
 struct acl *acl_new(struct broker *broker)
 {
         static const struct access_provider provider = { .name      = "acl_file",
+                                                         .kinds     = ACCESS_TOPICS,
                                                          .check     = check,
                                                          .has_rules = has_rules };
         struct acl *acl = mem_zalloc(sizeof *acl);

@@ -1,0 +1,13 @@
+/* The words of auth.chain. */
+#include "services/auth/auth_link.h"
+#include "services/auth/credentials.h"
+
+const struct auth_kind *const auth_kinds[] = { &auth_kind_clientid, &auth_kind_username, NULL };
+
+const struct auth_kind *auth_kind_find(struct str word)
+{
+        for (unsigned i = 0; auth_kinds[i] != NULL; i++)
+                if (str_eq(str_of(auth_kinds[i]->word), word))
+                        return auth_kinds[i];
+        return NULL;
+}

@@ -1,0 +1,49 @@
+/* How a kind of provider hangs in the chain. To add one: write its file, and its row in
+ * auth_kinds.c. */
+#ifndef LINNET_SERVICES_AUTH_AUTH_LINK_H
+#define LINNET_SERVICES_AUTH_AUTH_LINK_H
+
+#include "core/shard.h"
+#include "services/auth/auth_config.h"
+
+/* What a provider knows, made from a configuration and the files that it names. Embedded at the
+ * beginning of its own struct; immutable; each shard that uses it holds a reference. */
+struct auth_data {
+        _Atomic uint32_t refs;
+        void           (*free)(struct auth_data *data); /* when the last reference is gone */
+};
+
+struct auth_kind {
+        const char             *word;           /* in auth.chain; the provider's name, too */
+        struct access_provider  provider;       /* its context is the struct auth_link */
+
+        /* The key that is missing for it, as "auth.password_file = FILE"; NULL: none is. */
+        const char *(*lacks)(const struct auth_config *config);
+
+        /* Its data, with one reference. May read files; no shard calls it. NULL: `why` says what
+         * is wrong, naming file and line, or is empty without memory. */
+        struct auth_data *(*load)(const struct auth_config *config,
+                                  char why[static AUTH_WHY_SIZE]);
+};
+
+struct auth_link {
+        const struct auth_kind *kind;
+        struct auth            *auth;
+        struct auth_data       *data[SHARDS_MAX];       /* each its shard's */
+};
+
+extern const struct auth_kind *const auth_kinds[];      /* NULL at the end */
+
+const struct auth_kind *auth_kind_find(struct str word);        /* NULL when there is none */
+
+/* What the link knows, for this turn. */
+static inline const struct auth_data *auth_link_data(const struct auth_link *link,
+                                                     const struct shard     *shard)
+{
+        return link->data[shard->loop.config.id];
+}
+
+void auth_data_init(struct auth_data *data, void (*release)(struct auth_data *data));
+void auth_data_drop(struct auth_data *data);    /* gives one back, on any thread; NULL is nothing */
+
+#endif
