@@ -62,7 +62,8 @@ const char *const listener_types[] = { "tcp", "tls", "ws", "wss", "unix", NULL }
 static const struct config_listener listener_default = {
         .name = "external", .max_connections = 102400, .backlog = 1024,
         .durability = DURABILITY_STRICT, .versions = 7, .nodelay = true, .keepalive_s = 60,
-        .socket_mode = 0660, .paths = "/mqtt", .require_subprotocol = true
+        .proxy_timeout_ms = 3000, .socket_mode = 0660, .paths = "/mqtt",
+        .require_subprotocol = true
 };
 static const char external_bind[] = "[::]:1883";
 
@@ -161,6 +162,11 @@ void config_listener_check(struct config *config, const char *where, struct conf
                         config_error(errors, "%s: %s.access: no rule allows anyone; whom none "
                                      "matches is denied, so add %s.access.N = allow all", where,
                                      key, key);
+                if (listener->proxy_protocol && listener->proxy_trusted[0] == '\0' &&
+                    type != LISTENER_UNIX)
+                        config_error(errors, "%s: %s.proxy_protocol_trusted is needed: the "
+                                     "networks of the proxies, since anyone could send their "
+                                     "header", where, key);
                 if (listener->bind[0] != '\0')
                         continue;
                 if (is_external_tcp(listener))
@@ -228,6 +234,9 @@ void config_listener_terms(const struct config_listener *listener, struct client
         out->mountpoint           = listener->mountpoint[0] != '\0' ? listener->mountpoint : NULL;
         out->versions             = listener->versions;
         out->anonymous            = listener->anonymous;
+        out->peer_timeout_ms      = listener->proxy_protocol && listener->trusted_proxies[0] == '\0'
+                                            ? listener->proxy_timeout_ms
+                                            : UINT32_MAX;       /* the whole upgrade tells it */
 }
 
 static unsigned diff_option(const struct option *option, const struct config_listener *from,

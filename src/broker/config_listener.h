@@ -40,6 +40,9 @@ struct config_listener {
         uint32_t        keepalive_s;            /* TCP's, not MQTT's; 0: none */
         char            access[LISTENER_RULES_MAX][LISTENER_RULE_SIZE]; /* empty: none */
         bool            identity_as_username;
+        bool            proxy_protocol;
+        char            proxy_trusted[512];     /* networks_contain() */
+        uint32_t        proxy_timeout_ms;
         uint32_t        socket_mode;            /* unix: of the socket file */
         char            socket_owner[64];       /* unix: empty: the broker's own */
         char            socket_group[64];

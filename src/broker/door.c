@@ -9,12 +9,17 @@
 #include "base/memory.h"
 #include "client/client.h"
 #include "net/listener.h"
+#include "net/network.h"
+#include "net/transport_proxy.h"
 #include "net/transport_websocket.h"
 #include "net/unix_socket.h"
+
+enum { STRANGERS_LOGGED = 10 };         /* a second and door */
 
 struct door {
         struct listener listener;               /* not open where another shard listens */
         struct gate    *gate;
+        struct log_limit strangers;             /* who connected as if a proxy */
 };
 
 /* One listener, of all shards. */
@@ -43,6 +48,9 @@ struct arrival_mail {
         struct transport *transport;            /* owned */
 };
 
+static bool              is_proxy(const struct gate *gate, const struct transport *transport);
+static void              refuse_stranger(struct gate *gate, struct shard *shard,
+                                         struct transport *transport) ON_SHARD;
 static struct transport *add_layers(const struct gate *gate, struct transport *transport);
 static void              enter(struct gate *gate, struct shard *shard,
                                struct transport *transport) ON_SHARD;
@@ -101,10 +109,36 @@ static void on_accepted_for_all(struct listener *listener, struct transport *tra
         mail->transport = transport;
 }
 
+/* To whom its header may be believed; whom a Unix socket lets in is the mode's to say. */
+static bool is_proxy(const struct gate *gate, const struct transport *transport)
+{
+        return gate->config.type == LISTENER_UNIX ||
+               networks_contain(str_of(gate->config.proxy_trusted), transport_peer(transport));
+}
+
+static void refuse_stranger(struct gate *gate, struct shard *shard, struct transport *transport)
+{
+        struct log_limit *limit   = &gate->door[shard->loop.config.id].strangers;
+        uint32_t          skipped = 0;
+        char              address[ADDRESS_TEXT_SIZE];
+
+        atomic_fetch_add_explicit(&gate->clients.denied, 1, memory_order_relaxed);
+        address_text(transport_peer(transport), address);
+        if (log_allowed(limit, STRANGERS_LOGGED, shard->loop.now.mono_ms, &skipped))
+                LOG(WARNING, "connection.denied", F_TEXT("address", address),
+                    F_TEXT("listener", gate->name),
+                    F_TEXT("why", "not one of proxy_protocol_trusted"), F_U64("skipped", skipped));
+        transport->ops->free(transport);
+}
+
 static void enter(struct gate *gate, struct shard *shard, struct transport *transport)
 {
         struct client_manager *manager = shard->broker->clients[shard->loop.config.id];
 
+        if (gate->config.proxy_protocol && !is_proxy(gate, transport)) {
+                refuse_stranger(gate, shard, transport);
+                return;
+        }
         transport = add_layers(gate, transport);
         if (transport != NULL)
                 client_accept(manager, transport, &gate->clients);
@@ -114,7 +148,9 @@ static void enter(struct gate *gate, struct shard *shard, struct transport *tran
  * WebSocket. Takes the transport; NULL when a layer could not be made, and all is freed. */
 static struct transport *add_layers(const struct gate *gate, struct transport *transport)
 {
-        if (gate->config.type == LISTENER_WS)
+        if (gate->config.proxy_protocol)
+                transport = proxy_transport_new(transport);
+        if (transport != NULL && gate->config.type == LISTENER_WS)
                 transport = websocket_transport_new(transport, &gate->upgrade);
         return transport;
 }

@@ -23,6 +23,19 @@ LISTENER_CHECKED(ALL, "mountpoint", mountpoint, mount_pattern_valid,
                  "levels of a topic that end in /, without wildcards or a $ in front", FIXED,
                  "stands before every topic of its clients, who do not see it: dev/%c/ with the "
                  "client identifier for %c and the username for %u. Rules and other clients see it")
+LISTENER_OPTION(ALL, "use_identity_as_username", SWITCH, identity_as_username, 0, 1, FIXED,
+                "the client's username is what its connection proves, whatever it says: uid:NUMBER "
+                "of a Unix socket, the name in a certificate that a proxy verified")
+
+LISTENER_SECTION("Behind a proxy")
+LISTENER_OPTION(ALL, "proxy_protocol", SWITCH, proxy_protocol, 0, 1, FIXED,
+                "every connection begins with a PROXY header, version 1 or 2, whose address is the "
+                "client's: for rules, limits and logs")
+LISTENER_CHECKED(INET, "proxy_protocol_trusted", proxy_trusted, networks_valid,
+                 "a list of networks, such as 10.0.0.0/8, ::1", FIXED,
+                 "the networks of the proxies; who else connects is hung up on")
+LISTENER_OPTION(ALL, "proxy_protocol_timeout", MILLIS, proxy_timeout_ms, 100, 60000, FIXED,
+                "from accepting a connection to its whole PROXY header")
 
 LISTENER_SECTION("TCP")
 LISTENER_OPTION(INET, "nodelay", SWITCH, nodelay, 0, 1, FIXED,
@@ -56,5 +69,3 @@ LISTENER_OPTION(UNIX, "owner", TEXT, socket_owner, 0, 0, FIXED,
                 "whose the socket's file is; empty: the broker's user")
 LISTENER_OPTION(UNIX, "group", TEXT, socket_group, 0, 0, FIXED,
                 "the group of the socket's file; empty: the broker's")
-LISTENER_OPTION(UNIX, "use_identity_as_username", SWITCH, identity_as_username, 0, 1, FIXED,
-                "the client's username is what its connection proves, whatever it says: uid:NUMBER")

@@ -401,8 +401,13 @@ static void fired(struct loop *loop, struct timer *timer)
                 loop_timer(loop, timer, c->shard->settings->connect_timeout_ms);
                 return;
         }
+        if (c->state < CLIENT_CONNECTED && client_address_in_time(c))
+                return;
         if (c->state < CLIENT_CONNECTED) {
-                client_close(c, REASON_MAXIMUM_CONNECT_TIME, "no CONNECT in time");
+                client_close(c, REASON_MAXIMUM_CONNECT_TIME,
+                             transport_awaits_peer(c->transport)
+                                     ? "nothing told its address in time"
+                                     : "no CONNECT in time");
                 return;
         }
 

@@ -22,7 +22,7 @@ struct client;
 struct client_listener {
         const char        *name;                        /* "tcp:external" */
         const char        *rules;                       /* network_rules_allow(); NULL: none */
-        bool               peer_later;                  /* its first bytes tell the address */
+        uint32_t           peer_timeout_ms;             /* for transport_awaits_peer() */
         const char        *mountpoint;                  /* a pattern (client/mount); NULL: none */
         uint32_t           versions;                    /* bits by client_version_bit(); 0: all */
         enum access_anonymous anonymous;

@@ -145,6 +145,9 @@ void client_free(struct client *c) ON_SHARD;
  * connect from there, and the client is lost. */
 bool client_learn_address(struct client *c) ON_SHARD;
 
+/* The time for its address is over. False: so was all its time; else it was looked after. */
+bool client_address_in_time(struct client *c) ON_SHARD;
+
 void client_enter(struct client *c, enum client_state state);
 
 /* Ends it, without a word to it. What waits is still written. The rest happens at the turn's end,

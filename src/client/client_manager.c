@@ -99,12 +99,25 @@ bool client_learn_address(struct client *c)
         const struct address *peer = transport_peer(c->transport);
 
         address_ip_text(peer, c->ip);
-        if (c->admitted || !c->listener->peer_later)
+        if (c->admitted)
                 return true;
         c->admitted = admits(c->manager, c->listener, peer);
         if (!c->admitted)
                 client_lost(c, "denied by the listener's access rules");
         return c->admitted;
+}
+
+/* Above the header there may be a handshake, which has time until the CONNECT. */
+bool client_address_in_time(struct client *c)
+{
+        uint64_t end_ms = c->accepted_ms + c->shard->settings->connect_timeout_ms;
+        uint64_t now_ms = client_now_ms(c);
+
+        if (c->admitted || transport_awaits_peer(c->transport))
+                return false;
+        if (client_learn_address(c))
+                loop_timer(&c->shard->loop, &c->timer, end_ms > now_ms ? end_ms - now_ms : 0);
+        return true;
 }
 
 void client_accept(struct client_manager *manager, struct transport *transport,
@@ -114,11 +127,18 @@ void client_accept(struct client_manager *manager, struct transport *transport,
                                                     memory_order_relaxed);
         bool     full   = listener->max_connections > 0 && before >= listener->max_connections;
         uint64_t now_ms = manager->shard->loop.now.mono_ms;
-        bool     denied = !listener->peer_later &&
-                          !admits(manager, listener, transport_peer(transport));
+        bool     later  = transport_awaits_peer(transport);
+        bool     denied = !later && !admits(manager, listener, transport_peer(transport));
+        struct client *c = NULL;
 
-        if (!denied && !full && client_begin(manager, transport, listener, now_ms) != NULL)
+        if (!denied && !full)
+                c = client_begin(manager, transport, listener, now_ms);
+        if (c != NULL) {
+                c->admitted = !later;
+                if (later && listener->peer_timeout_ms < c->shard->settings->connect_timeout_ms)
+                        loop_timer(&c->shard->loop, &c->timer, listener->peer_timeout_ms);
                 return;
+        }
         if (full && !denied)
                 atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
         atomic_fetch_sub_explicit(&listener->connections, 1, memory_order_relaxed);
@@ -219,6 +239,8 @@ static void adopt_deliver(struct loop *loop, struct mail *mail)
                 adopt_drop(mail);
                 return;
         }
+
+        c->admitted = true;
 
         /* The bytes are fed as if they had just been read. */
         protocol_feed(c, str_from(adopt->bytes, adopt->len));

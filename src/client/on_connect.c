@@ -7,6 +7,7 @@
 #include "client/mount.h"
 #include "core/review.h"
 #include "mqtt/topic.h"
+#include "mqtt/utf8.h"
 
 enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MAX at the worst */
 
@@ -162,7 +163,7 @@ static void take_identity(struct client *c)
 
         if (c->listener->identity_as_username)
                 len = transport_identity(c->transport, TRANSPORT_USERNAME, text);
-        c->identified = len > 0;
+        c->identified = len > 0 && utf8_valid(str_from(text, len));
         if (c->identified)
                 c->username = str_from(mem_dup(str_from(text, len)), len);
 }
@@ -212,7 +213,7 @@ static void ask(struct client *c, const struct connect_packet *p)
         request->password     = p->password;
         request->has_password = p->has_password;
         request->address      = str_of(c->ip);
-        request->loopback     = address_is_loopback(transport_peer(c->transport));
+        request->loopback     = transport_is_local(c->transport);
         request->anonymous    = c->listener->anonymous;
         request->method       = c->auth_method;
         if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))

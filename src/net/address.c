@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool parse_port(struct str text, in_port_t *out)
+bool address_parse_port(struct str text, in_port_t *out)
 {
         unsigned port = 0;
 
@@ -56,7 +56,7 @@ bool address_parse(struct str text, struct address *out)
         struct address address;
         in_port_t      port;
 
-        if (!parse_port(port_text, &port) ||
+        if (!address_parse_port(port_text, &port) ||
             !parse_host(str_from(text.ptr, before), port, &address))
                 return false;
         *out = address;

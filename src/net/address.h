@@ -26,6 +26,8 @@ bool address_parse(struct str text, struct address *out);
 /* An IP address alone, IPv6 without brackets; the port is 0. */
 bool address_parse_ip(struct str text, struct address *out);
 
+bool address_parse_port(struct str text, in_port_t *out);       /* digits, into network order */
+
 /* "10.0.0.7:51324", "[::1]:1883"; a v4-mapped address is shown as v4. */
 void address_text(const struct address *address, char to[static ADDRESS_TEXT_SIZE]);
 void address_ip_text(const struct address *address, char to[static ADDRESS_TEXT_SIZE]);

@@ -116,6 +116,15 @@ TEST(the_first_rule_that_matches_decides)
         EXPECT(!network_rules_allow(STR("allow 0.0.0.0/0"), &address));
 }
 
+TEST(a_list_has_nothing_but_networks)
+{
+        EXPECT(networks_valid(STR("10.0.0.0/8")));
+        EXPECT(networks_valid(STR("10.0.0.0/8, ::1,127.0.0.1 ")));
+        EXPECT(!networks_valid(STR("")));
+        EXPECT(!networks_valid(STR("10.0.0.0/8,")));
+        EXPECT(!networks_valid(STR("10.0.0.0/8,all")));
+}
+
 TEST(a_rule_is_a_word_and_a_network)
 {
         static const char *const good[] = { "allow all", "deny 10.0.0.0/8", "allow  ::1" };
@@ -129,5 +138,6 @@ TEST(a_rule_is_a_word_and_a_network)
                 EXPECT(!network_rule_valid(str_of(*text)), "%s", *text);
 }
 
-SUITE(network, CASE(what_is_a_network), CASE(who_is_in_them), CASE(who_has_no_address_is_in_none),
+SUITE(network, CASE(what_is_a_network), CASE(who_is_in_them),
+      CASE(who_has_no_address_is_in_none), CASE(a_list_has_nothing_but_networks),
       CASE(the_first_rule_that_matches_decides), CASE(a_rule_is_a_word_and_a_network))

@@ -9,6 +9,24 @@ const struct address *transport_peer(const struct transport *t)
         return &t->peer;
 }
 
+bool transport_awaits_peer(const struct transport *t)
+{
+        while (t != NULL && !t->awaits_peer)
+                t = t->below;
+        return t != NULL;
+}
+
+bool transport_is_local(const struct transport *t)
+{
+        for (; t != NULL; t = t->below) {
+                bool speaks = t->peer.any.sa_family != AF_UNSPEC || t->below == NULL;
+
+                if (t->stranger || (speaks && !address_is_loopback(&t->peer)))
+                        return false;
+        }
+        return true;
+}
+
 size_t transport_identity(struct transport *t, enum transport_name name,
                           char to[static TRANSPORT_TEXT_SIZE])
 {

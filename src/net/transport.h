@@ -61,6 +61,8 @@ struct transport {
         const struct transport_ops *ops;
         struct transport           *below;      /* owned; NULL for the lowest */
         struct address              peer;       /* AF_UNSPEC: as below; see transport_peer() */
+        bool                        stranger;   /* of someone whose address nobody could tell */
+        bool                        awaits_peer; /* the first bytes are to tell the address */
 
         /* What read() leaves behind; both stay 0 where nothing is stacked. A layer passes on what
          * the one below says. */
@@ -74,6 +76,11 @@ struct transport {
 /* The address of the peer as the highest layer knows it: the socket's, unless a proxy has told of
  * another. That may come as late as with the first bytes read. */
 const struct address *transport_peer(const struct transport *t);
+
+bool transport_awaits_peer(const struct transport *t);  /* any layer does */
+
+/* The peer is on this machine, and so is whoever it speaks for. */
+bool transport_is_local(const struct transport *t);
 
 /* What the highest layer that can tell says of the peer's identity, NUL-terminated; empty when it
  * is unknown. Only after bytes were read. */

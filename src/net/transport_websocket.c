@@ -82,7 +82,9 @@ struct transport *websocket_transport_new(struct transport           *below,
                 below->ops->free(below);
                 return NULL;
         }
-        ws->transport = (struct transport){ .ops = &websocket_ops, .below = below };
+        ws->transport = (struct transport){ .ops         = &websocket_ops,
+                                            .below       = below,
+                                            .awaits_peer = rules->proxies.len > 0 };
         ws->rules = rules;
         ws->code = CLOSE_NORMAL;
         return &ws->transport;
@@ -206,7 +208,8 @@ static bool answer(struct websocket *ws, struct str request)
                 return refuse(ws, &answer);
         if (!upgrade_write(&answer, &ws->own))
                 return false;
-        ws->transport.peer = answer.client;
+        ws->transport.peer        = answer.client;
+        ws->transport.awaits_peer = false;
         ws->state = OPEN;
         buffer_deinit(&ws->heard);
         return true;

@@ -81,3 +81,93 @@ def test_a_configuration_that_lets_nobody_in_is_refused(tmp_path):
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "listener.tcp.external.access: no rule allows anyone" in done.stderr
+
+
+def proxied(broker, header, name="a"):
+    """What comes back for a CONNECT behind that header: the code of CONNACK, or None."""
+    with socket.create_connection(("127.0.0.1", broker.port)) as link:
+        link.settimeout(wire.SECONDS_MAX)
+        link.sendall(header + wire.connect(name))
+        return connack(link)
+
+
+def behind_a_proxy(daemons, folder, **more):
+    options = {"listener.tcp.external.proxy_protocol": "on",
+               "listener.tcp.external.proxy_protocol_trusted": "10.0.0.0/8, 127.0.0.1",
+               "listener.tcp.external.allow_anonymous": "on"}
+    return daemons(folder, **{**options, **more}).start()
+
+
+def v2(body, command=0x21, family=0x11):
+    return (b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + len(body).to_bytes(2, "big")
+            + body)
+
+
+V4 = bytes([10, 1, 2, 3, 192, 168, 0, 1, 0x12, 0x34, 7, 0x5b])
+
+
+def last(broker, event):
+    assert broker.wait_for(event)
+    return [line for line in broker.lines if f" {event}" in line][-1]
+
+
+def test_a_proxy_tells_the_address(daemons, tmp_path):
+    broker = behind_a_proxy(daemons, tmp_path)
+    assert proxied(broker, b"PROXY TCP4 10.1.2.3 10.0.0.1 4660 1883\r\n") == 0
+    assert 'address="10.1.2.3:4660"' in last(broker, "client.connected")
+    assert proxied(broker, v2(V4 + b"\x02\x00\x03a.b"), "b") == 0
+    assert broker.wait_for("client.connected", 2)
+    line = last(broker, "client.connected")
+    assert 'address="10.1.2.3:4660"' in line and "sni=a.b" in line and "proxy=127.0.0.1:" in line
+    assert proxied(broker, v2(b"", command=0x20, family=0), "c") == 0
+    assert broker.wait_for("client.connected", 3)
+    assert 'address="127.0.0.1:' in last(broker, "client.connected")
+
+
+def test_a_proxy_does_not_make_anyone_local(daemons, tmp_path):
+    broker = behind_a_proxy(daemons, tmp_path, **{
+        "listener.tcp.external.allow_anonymous": "default"})
+    assert proxied(broker, b"PROXY TCP4 127.0.0.1 10.0.0.1 4660 1883\r\n") == 0
+    assert proxied(broker, b"PROXY TCP4 10.1.2.3 10.0.0.1 4660 1883\r\n") == 5
+    assert proxied(broker, b"PROXY UNKNOWN\r\n") == 5
+
+
+def test_rules_are_for_the_address_behind_the_proxy(daemons, tmp_path):
+    broker = behind_a_proxy(daemons, tmp_path, **{
+        "listener.tcp.external.access.1": "deny 10.1.0.0/16",
+        "listener.tcp.external.access.2": "allow 10.0.0.0/8"})
+    assert proxied(broker, b"PROXY TCP4 10.1.2.3 10.0.0.1 4660 1883\r\n") is None
+    assert 'address="10.1.2.3:4660"' in last(broker, "connection.denied")
+    assert proxied(broker, b"PROXY TCP4 10.2.2.3 10.0.0.1 4660 1883\r\n") == 0
+
+
+def test_a_verified_name_is_the_username(daemons, tmp_path):
+    broker = behind_a_proxy(daemons, tmp_path, listener__tcp__external__mountpoint="u/%u/",
+                            listener__tcp__external__use_identity_as_username="on")
+    name = b"\x22\x00\x05robot"
+    sure = b"\x20\x00\x0d\x03\x00\x00\x00\x00" + name
+    unsure = b"\x20\x00\x0d\x03\x00\x00\x00\x01" + name
+    assert proxied(broker, v2(V4 + sure)) == 0
+    assert proxied(broker, v2(V4 + unsure)) == 4        # no name: its mountpoint has no place
+
+
+def test_who_is_no_proxy_is_hung_up_on(daemons, tmp_path):
+    broker = behind_a_proxy(daemons, tmp_path,
+                            listener__tcp__external__proxy_protocol_timeout="100ms")
+    assert proxied(broker, b"") is None                 # MQTT at once
+    assert "no PROXY header" in last(broker, "connection.refused")
+    with socket.create_connection(("127.0.0.1", broker.port)) as link:
+        link.settimeout(wire.SECONDS_MAX)
+        link.sendall(b"PROXY TCP4 10.1.2.3")
+        assert link.recv(1) == b""
+    broker.stop()
+    broker.start(listener__tcp__external__proxy_protocol_trusted="10.0.0.0/8")
+    with socket.create_connection(("127.0.0.1", broker.port)) as link:
+        assert link.recv(1) == b""
+    assert "not one of proxy_protocol_trusted" in last(broker, "connection.denied")
+
+
+def test_proxies_must_be_named(tmp_path):
+    command = [os.environ["LINNETD"], "-t", "-o", "listener.tcp.external.proxy_protocol=on"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "proxy_protocol_trusted is needed" in done.stderr
