@@ -14,6 +14,9 @@ void config_init(struct config *config)
         settings_init(&config->settings);
         snprintf(config->node_name, sizeof(config->node_name), "linnet@127.0.0.1");
         snprintf(config->data_dir, sizeof(config->data_dir), "data");
+        auth_config_init(&config->auth);
+        config->http_connections = 32;
+        config->http_max_calls   = 4096;
         config->durability     = DURABILITY_STRICT;
         config->acl_format     = ACL_AUTO;
         config->acl_watch_ms   = 2000;

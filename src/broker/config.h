@@ -33,6 +33,8 @@ struct config {
         struct config_listener listeners[CONFIG_LISTENERS_MAX];
         unsigned               listener_count;
         struct auth_config     auth;
+        uint32_t               http_connections;        /* of the HTTP client */
+        uint32_t               http_max_calls;
 };
 
 /* All that is wrong, one line each: "linnet.conf:12: what; a hint". Zeroed it is empty. */

@@ -17,6 +17,10 @@ static const char *const option_mqueue_drops[] = { "oldest", "newest", "qos0_fir
 static const char *const option_strategies[]   = {
         "random", "round_robin", "sticky", "local", "hash_clientid", "hash_topic", NULL
 };
+static const char *const option_token_places[]   = { "password", "username", NULL };
+static const char *const option_http_methods[]   = { "post", "get", NULL };
+static const char *const option_http_bodies[]    = { "form", "json", NULL };
+static const char *const option_http_on_errors[] = { "deny", "ignore", NULL };
 static const char *const option_clientid_rules[] = { "any", "username", "username_prefix", NULL };
 
 static const char *const option_acl_formats[]  = { "auto", "emqttd", "mosquitto", NULL };
@@ -67,6 +71,11 @@ static uint64_t field_get(const struct option *option, const void *base);
 static void     field_set(const struct option *option, void *base, uint64_t amount);
 static void     format_amount(const struct option *option, uint64_t amount, char *to, size_t size);
 
+static bool is_text(const struct option *option)
+{
+        return option->kind == OPTION_TEXT || option->kind == OPTION_SECRET;
+}
+
 const struct option *option_find(struct str key)
 {
         for (size_t i = 0; i < option_count; i++) {
@@ -102,7 +111,7 @@ bool option_parse(const struct option *option, struct str value, void *base,
         char     least[32], most[32], wanted[256];
         bool     bounded = option->kind <= OPTION_OCTAL;
 
-        if (option->kind == OPTION_TEXT)
+        if (is_text(option))
                 return parse_text(option, value, (char *)base + option->offset, why);
         if (!parse_amount(option, value, &amount)) {
                 expected(option, wanted, sizeof(wanted));
@@ -132,15 +141,19 @@ bool option_parse(const struct option *option, struct str value, void *base,
 
 void option_format(const struct option *option, const void *base, char to[static OPTION_VALUE_SIZE])
 {
-        if (option->kind == OPTION_TEXT)
-                snprintf(to, OPTION_VALUE_SIZE, "\"%s\"", (const char *)base + option->offset);
+        const char *text = (const char *)base + option->offset;
+
+        if (option->kind == OPTION_SECRET && *text != '\0')
+                snprintf(to, OPTION_VALUE_SIZE, "(secret)");
+        else if (is_text(option))
+                snprintf(to, OPTION_VALUE_SIZE, "\"%s\"", text);
         else
                 format_amount(option, field_get(option, base), to, OPTION_VALUE_SIZE);
 }
 
 bool option_same(const struct option *option, const void *a, const void *b)
 {
-        if (option->kind == OPTION_TEXT)
+        if (is_text(option))
                 return strcmp((const char *)a + option->offset, (const char *)b + option->offset)
                        == 0;
         return field_get(option, a) == field_get(option, b);
@@ -169,6 +182,7 @@ static bool parse_amount(const struct option *option, struct str value, uint64_t
         case OPTION_WORDS:
                 return parse_words(option->words, value, amount);
         case OPTION_TEXT:
+        case OPTION_SECRET:
         case OPTION_SECTION:
                 break;
         }

@@ -18,6 +18,7 @@ enum option_kind {
         OPTION_OCTAL, OPTION_SWITCH, OPTION_WORD,
         OPTION_WORDS,                           /* some of `words`, as bits by their place */
         OPTION_TEXT,
+        OPTION_SECRET,                          /* a text that is never shown */
         OPTION_SECTION                          /* no option: a heading, its text in `help` */
 };
 

@@ -64,6 +64,109 @@ OPTION_ENUM("auth.clientid_rule", settings.clientid_rule, option_clientid_rules,
             "what authenticated clients with a user name may call themselves: any client id, "
             "their user name alone, or what begins with it")
 
+SECTION("Tokens (auth.chain = jwt)")
+OPTION_ENUM("auth.jwt.from", auth.jwt.from, option_token_places, RELOAD,
+            "where a client has its token")
+OPTION("auth.jwt.secret", SECRET, auth.jwt.secret, 0, 0, RELOAD,
+       "of tokens signed with HS256, HS384 or HS512; 32 bytes or more")
+OPTION("auth.jwt.secret_base64", SWITCH, auth.jwt.secret_base64, 0, 1, RELOAD,
+       "the secret is written in base64url")
+OPTION("auth.jwt.pubkey", TEXT, auth.jwt.pubkey, 0, 0, RELOAD,
+       "a PEM file with public keys or certificates, of tokens signed with RS*, ES* or EdDSA")
+OPTION("auth.jwt.jwks_file", TEXT, auth.jwt.jwks_file, 0, 0, FIXED,
+       "a key set as JSON; read again when it changes")
+OPTION("auth.jwt.jwks_url", TEXT, auth.jwt.jwks_url, 0, 0, FIXED,
+       "the same, fetched from there, and again when a token names a key that is not in it")
+OPTION("auth.jwt.jwks_ca_file", TEXT, auth.jwt.jwks_ca_file, 0, 0, FIXED,
+       "who may have signed the certificate there; empty: whom the system trusts")
+OPTION("auth.jwt.jwks_refresh", MILLIS, auth.jwt.jwks_refresh_ms, 1000, 86400000, FIXED,
+       "how often it is fetched")
+OPTION("auth.jwt.verify_claims", TEXT, auth.jwt.verify_claims, 0, 0, RELOAD,
+       "what claims must say, as in username:%u, sub:%c; the user name is the client's own word "
+       "unless a claim is to confirm it")
+OPTION("auth.jwt.issuer", TEXT, auth.jwt.issuer, 0, 0, RELOAD,
+       "what iss must be; empty: anything")
+OPTION("auth.jwt.audience", TEXT, auth.jwt.audience, 0, 0, RELOAD,
+       "what aud must be or have; empty: anything")
+OPTION("auth.jwt.username_claim", TEXT, auth.jwt.username_claim, 0, 0, RELOAD,
+       "the claim that becomes the client's user name; empty: it keeps its own, if it has one")
+OPTION("auth.jwt.superuser_claim", TEXT, auth.jwt.superuser_claim, 0, 0, RELOAD,
+       "the claim that, when it is true, makes a superuser; empty: none does")
+OPTION("auth.jwt.acl_claim", TEXT, auth.jwt.acl_claim, 0, 0, RELOAD,
+       "the claim with what the client may publish and subscribe to; empty: none is read")
+OPTION("auth.jwt.leeway", SECONDS, auth.jwt.leeway_s, 0, 3600, RELOAD,
+       "how far clocks may be apart")
+OPTION("auth.jwt.require_exp", SWITCH, auth.jwt.require_exp, 0, 1, RELOAD,
+       "refuses tokens that never expire")
+OPTION("auth.jwt.disconnect_after_expire", SWITCH, auth.jwt.end_with_token, 0, 1, RELOAD,
+       "the connection ends with its token")
+
+SECTION("An HTTP service (auth.chain = http)")
+OPTION("auth.http.auth_req", TEXT, auth.http.requests[AUTH_HTTP_AUTH].url, 0, 0, RELOAD,
+       "who is asked whether a client may come in; empty: nobody")
+OPTION_ENUM("auth.http.auth_req.method",
+            auth.http.requests[AUTH_HTTP_AUTH].method, option_http_methods,
+            RELOAD, "GET has the params in the URL, where logs of the service may show them")
+OPTION("auth.http.auth_req.params", TEXT, auth.http.requests[AUTH_HTTP_AUTH].params, 0, 0, RELOAD,
+       "what is sent: %u user name, %c client id, %a address, %P password, %t topic, %A 1 to "
+       "subscribe, 2 to publish, ${qos}, ${retain}, ${action}")
+OPTION_ENUM("auth.http.auth_req.body",
+            auth.http.requests[AUTH_HTTP_AUTH].body, option_http_bodies, RELOAD,
+            "how a POST has them")
+OPTION("auth.http.super_req", TEXT, auth.http.requests[AUTH_HTTP_SUPER].url, 0, 0, RELOAD,
+       "the same, whether it is a superuser")
+OPTION_ENUM("auth.http.super_req.method",
+            auth.http.requests[AUTH_HTTP_SUPER].method, option_http_methods,
+            RELOAD, "GET has the params in the URL, where logs of the service may show them")
+OPTION("auth.http.super_req.params", TEXT, auth.http.requests[AUTH_HTTP_SUPER].params, 0, 0, RELOAD,
+       "what is sent: %u user name, %c client id, %a address, %P password, %t topic, %A 1 to "
+       "subscribe, 2 to publish, ${qos}, ${retain}, ${action}")
+OPTION_ENUM("auth.http.super_req.body",
+            auth.http.requests[AUTH_HTTP_SUPER].body, option_http_bodies, RELOAD,
+            "how a POST has them")
+OPTION("auth.http.acl_req", TEXT, auth.http.requests[AUTH_HTTP_ACL].url, 0, 0, RELOAD,
+       "the same, what it may publish and subscribe to")
+OPTION_ENUM("auth.http.acl_req.method",
+            auth.http.requests[AUTH_HTTP_ACL].method, option_http_methods,
+            RELOAD, "GET has the params in the URL, where logs of the service may show them")
+OPTION("auth.http.acl_req.params", TEXT, auth.http.requests[AUTH_HTTP_ACL].params, 0, 0, RELOAD,
+       "what is sent: %u user name, %c client id, %a address, %P password, %t topic, %A 1 to "
+       "subscribe, 2 to publish, ${qos}, ${retain}, ${action}")
+OPTION_ENUM("auth.http.acl_req.body",
+            auth.http.requests[AUTH_HTTP_ACL].body, option_http_bodies, RELOAD,
+            "how a POST has them")
+OPTION("auth.http.headers", SECRET, auth.http.headers, 0, 0, RELOAD,
+       "sent along, as in X-Api-Key: KEY|X-From: linnet")
+OPTION("auth.http.ca_file", TEXT, auth.http.ca_file, 0, 0, FIXED,
+       "who may have signed the service's certificate; empty: whom the system trusts")
+OPTION("auth.http.cert_file", TEXT, auth.http.cert_file, 0, 0, FIXED,
+       "a certificate to show to the service")
+OPTION("auth.http.key_file", TEXT, auth.http.key_file, 0, 0, FIXED, "the key of that")
+OPTION("auth.http.connect_timeout", MILLIS, auth.http.connect_timeout_ms, 10, 60000, FIXED,
+       "for a connection to the service")
+OPTION("auth.http.timeout", MILLIS, auth.http.timeout_ms, 10, 60000, FIXED,
+       "for its answer, waiting for a connection included")
+OPTION_ENUM("auth.http.on_error", auth.http.on_error, option_http_on_errors, RELOAD,
+            "when the service cannot be asked, or answers with a status of 500 or more")
+OPTION("auth.http.cache_ttl", MILLIS, auth.http.cache_ttl_ms, 0, 86400000, RELOAD,
+       "how long an answer is remembered that allows or ignores; 0: not")
+OPTION("auth.http.cache_negative_ttl", MILLIS, auth.http.cache_negative_ttl_ms, 0, 86400000,
+       RELOAD, "the same of one that denies")
+OPTION("auth.http.cache_max", NUMBER, auth.http.cache_max, 0, 10000000, FIXED,
+       "answers that are remembered")
+OPTION("auth.http.circuit_failures", NUMBER, auth.http.circuit_failures, 0, 1000000, FIXED,
+       "in a row, after which the service is left alone for a while; 0: never")
+OPTION("auth.http.circuit_window", MILLIS, auth.http.circuit_window_ms, 1, 3600000, FIXED,
+       "within this time")
+OPTION("auth.http.circuit_pause", MILLIS, auth.http.circuit_pause_ms, 1, 3600000, FIXED,
+       "until one question is tried again")
+
+SECTION("HTTP client")
+OPTION("http.connections", NUMBER, http_connections, 1, 1024, FIXED,
+       "at once, to all services that are asked over HTTP; kept alive")
+OPTION("http.max_calls", NUMBER, http_max_calls, 1, 1000000, FIXED,
+       "requests that may be under way or wait; more fail at once")
+
 SECTION("Access rules")
 OPTION("acl.file", TEXT, acl_file, 0, 0, RELOAD,
        "who may publish and subscribe to what; empty: everyone may (doc/security.md)")

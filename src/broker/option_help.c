@@ -134,7 +134,7 @@ static void takes(FILE *out, const struct option *option)
 
         if (option->kind == OPTION_SWITCH) {
                 fputs("`on`, `off`", out);
-        } else if (option->kind == OPTION_TEXT) {
+        } else if (option->kind == OPTION_TEXT || option->kind == OPTION_SECRET) {
                 fprintf(out, "text, at most %zu bytes", option->size - 1);
         } else if (option->kind == OPTION_WORD || option->kind == OPTION_WORDS) {
                 fputs(option->kind == OPTION_WORDS ? "some of " : "", out);

@@ -129,6 +129,11 @@ TEST(a_wrong_key_has_a_nearest)
 }
 
 /* Keys are there once, every default can be written down, and lies within its own bounds. */
+static bool is_text(const struct option *option)
+{
+        return option->kind == OPTION_TEXT || option->kind == OPTION_SECRET;
+}
+
 /* What it shows is what it takes. */
 static void expect_sound(const struct option *option, const void *from, void *to)
 {
@@ -136,11 +141,11 @@ static void expect_sound(const struct option *option, const void *from, void *to
         struct str text;
 
         EXPECT(option->size == sizeof(bool) || option->size == sizeof(uint32_t) ||
-                       option->size == sizeof(uint64_t) || option->kind == OPTION_TEXT,
+                       option->size == sizeof(uint64_t) || is_text(option),
                "%s", option->key);
         option_format(option, from, value);
         text = str_of(value);
-        if (option->kind == OPTION_TEXT)
+        if (is_text(option))
                 text = str_from(value + 1, text.len - 2);
         EXPECT(option_parse(option, text, to, why), "%s: %s", option->key, why);
         EXPECT(option_same(option, from, to), "%s", option->key);
@@ -170,6 +175,22 @@ TEST(the_tables_are_sound)
         }
 }
 
+TEST(a_secret_is_not_shown)
+{
+        const struct option *option = option_find(STR("auth.jwt.secret"));
+        struct config        config, other;
+        char                 value[OPTION_VALUE_SIZE];
+
+        config_init(&config);
+        config_init(&other);
+        option_format(option, &config, value);
+        EXPECT(strcmp(value, "\"\"") == 0);
+        EXPECT(option_parse(option, STR("hush"), &config, value));
+        EXPECT(!option_same(option, &config, &other));
+        option_format(option, &config, value);
+        EXPECT(strstr(value, "hush") == NULL);
+}
+
 /* All bytes of the settings belong to an option, but for padding, which is less than the field that
  * it aligns: a new field needs a row. */
 TEST(every_setting_has_a_key)
@@ -183,7 +204,7 @@ TEST(every_setting_has_a_key)
                 if (option->kind == OPTION_SECTION || option->offset >= sizeof(struct settings))
                         continue;
 
-                size_t own = option->kind == OPTION_TEXT ? 1 : option->size;
+                size_t own = is_text(option) ? 1 : option->size;
 
                 for (size_t at = 0; at < option->size; at++)
                         align[option->offset + at] = own;
@@ -217,5 +238,6 @@ TEST(help_and_reference_name_every_key)
 
 SUITE(option, CASE(values_are_read_with_their_units), CASE(wrong_values_are_told),
       CASE(texts_have_room_for_their_end), CASE(a_wrong_key_has_a_nearest),
-      CASE(the_tables_are_sound), CASE(every_setting_has_a_key),
+      CASE(the_tables_are_sound), CASE(a_secret_is_not_shown),
+      CASE(every_setting_has_a_key),
       CASE(help_and_reference_name_every_key))

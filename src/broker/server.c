@@ -13,13 +13,21 @@
 #include "broker/door.h"
 #include "broker/rules.h"
 #include "client/client.h"
+#include "core/alarm.h"
 #include "core/shard.h"
+#include "net/http_client.h"
 #include "services/auth/auth.h"
 #include "services/modules/delayed.h"
 #include "services/store/store.h"
 #include "services/sys/sys.h"
 
 enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
+
+/* An actor that is no shard, with a thread of its own. */
+struct beside {
+        pthread_t    thread;
+        struct loop *loop;                      /* NULL: it does not run */
+};
 
 /* One thread and what runs on it. */
 struct worker {
@@ -46,12 +54,13 @@ struct server {
         struct doors           *doors;
         struct snapshot        *snapshots;
         struct store           *store;          /* NULL: durability = memory */
-        pthread_t               store_thread;
-        bool                    store_running;
+        struct beside           store_beside;
         struct sys             *sys;
         struct delayed         *delayed;
         struct rules            rules;
         struct auth            *auth;
+        struct http_client     *http;           /* NULL: nobody wants it */
+        struct beside           http_beside;
 };
 
 struct settings_mail {
@@ -157,11 +166,48 @@ static void close_rules(struct server *server)
         rules_close(&server->rules);
 }
 
+static void circuit_changed(void *context, const char *target, const char *why)
+{
+        struct server *server = context;
+
+        if (why != NULL)
+                LOG(WARNING, "http.circuit_open", F_TEXT("target", target), F_TEXT("why", why));
+        else
+                LOG(INFO, "http.circuit_closed", F_TEXT("target", target));
+        alarm_post(&server->broker, "http_failing", str_of(target),
+                   why != NULL ? "an HTTP service fails all the time" : NULL);
+}
+
+static bool open_http(struct server *server)
+{
+        const struct http_client_config config = {
+                .connections_max = server->config.http_connections,
+                .calls_max       = server->config.http_max_calls,
+                .circuit_changed = circuit_changed,
+                .context         = server,
+        };
+        struct loop_config loop = { .poll = NULL };
+
+        if (!auth_wants_http(&server->config.auth))
+                return true;
+        loop.poll = poll_epoll_new();
+        if (loop.poll != NULL)
+                server->http = http_client_new(&config, &loop);
+        if (server->http == NULL)
+                poll_free(loop.poll);
+        return server->http != NULL;
+}
+
+static void close_http(struct server *server)
+{
+        http_client_free(server->http);
+}
+
 static bool open_auth(struct server *server)
 {
         char why[AUTH_WHY_SIZE];
 
-        server->auth = auth_new(&server->broker, &server->config.auth, why);
+        server->auth = auth_new(&server->broker, server->http, &server->config.auth, why);
         if (server->auth == NULL)
                 LOG(ERROR, "auth.unusable", F_TEXT("why", why[0] != '\0' ? why : "no memory"));
         return server->auth != NULL;
@@ -269,6 +315,7 @@ static const struct {
         { "broker", open_broker, close_broker },
         { "store", open_store, close_store },
         { "services", open_services, close_services },
+        { "http", open_http, close_http },
         { "auth", open_auth, close_auth },
         { "access rules", open_rules, close_rules },
         { "shards", open_workers, close_workers },
@@ -330,27 +377,43 @@ static void *run(void *context)
         return NULL;
 }
 
-static void *run_store(void *context)
+static void *run_beside(void *loop)
 {
-        loop_run(store_loop(context));
+        loop_run(loop);
         return NULL;
 }
 
-static bool start_store(struct server *server)
+/* A thread for an actor's loop; nothing when there is none. */
+static bool start_beside(struct beside *beside, struct loop *loop)
 {
-        int failed = server->store == NULL ? 0
-                                           : pthread_create(&server->store_thread, NULL, run_store,
-                                                            server->store);
+        int failed = loop == NULL ? 0 : pthread_create(&beside->thread, NULL, run_beside, loop);
 
-        server->store_running = server->store != NULL && failed == 0;
         if (failed != 0)
                 LOG(ERROR, "thread.failed", F_TEXT("reason", strerror(failed)));
+        beside->loop = failed == 0 ? loop : NULL;
         return failed == 0;
+}
+
+static void stop_beside(struct beside *beside)
+{
+        if (beside->loop == NULL)
+                return;
+        loop_stop(beside->loop);
+        pthread_join(beside->thread, NULL);
+}
+
+static bool start_actors(struct server *server)
+{
+        struct loop *store = server->store != NULL ? store_loop(server->store) : NULL;
+        struct loop *http  = server->http != NULL ? http_client_loop(server->http) : NULL;
+
+        return start_beside(&server->store_beside, store) &&
+               start_beside(&server->http_beside, http) && auth_start(server->auth);
 }
 
 bool server_start(struct server *server)
 {
-        if (!start_store(server))
+        if (!start_actors(server))
                 return false;
         for (unsigned i = 0; i < server->broker.shard_count; i++) {
                 struct worker *worker = server->workers[i];
@@ -458,10 +521,9 @@ void server_stop(struct server *server)
         for (unsigned i = 0; i < server->broker.shard_count; i++)
                 if (server->workers[i]->running)
                         pthread_join(server->workers[i]->thread, NULL);
-        if (server->store_running) {
-                loop_stop(store_loop(server->store));
-                pthread_join(server->store_thread, NULL);
-        }
+        auth_stop(server->auth);
+        stop_beside(&server->http_beside);
+        stop_beside(&server->store_beside);
         close_from(server, START_STEPS);
         LOG(INFO, "broker.stopped", F_TEXT("reason", "asked to"));
 }

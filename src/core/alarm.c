@@ -22,17 +22,39 @@ static void alarm_deliver(struct loop *loop, struct mail *mail)
 
 static const struct mail_ops alarm_ops = { "alarm", alarm_deliver, NULL };
 
-void alarm_tell(struct shard *shard, const char *kind, struct str who, const char *why)
+static size_t size_of(const char *kind, struct str who)
 {
-        size_t             kind_len = strlen(kind);
-        struct alarm_mail *mail     = loop_mail(&shard->loop, shard->loop.config.id, &alarm_ops,
-                                                sizeof *mail + kind_len + 1 + who.len);
+        return sizeof(struct alarm_mail) + strlen(kind) + 1 + who.len;
+}
 
-        if (mail == NULL)
-                return;
+static void fill(struct alarm_mail *mail, const char *kind, struct str who, const char *why)
+{
+        size_t kind_len = strlen(kind);
+
         mail->why    = why;
         mail->id_len = (uint32_t)(kind_len + 1 + who.len);
         memcpy(mail->id, kind, kind_len);
         mail->id[kind_len] = '.';
         memcpy(mail->id + kind_len + 1, who.ptr, who.len);
+}
+
+void alarm_tell(struct shard *shard, const char *kind, struct str who, const char *why)
+{
+        struct alarm_mail *mail = loop_mail(&shard->loop, shard->loop.config.id, &alarm_ops,
+                                            size_of(kind, who));
+
+        if (mail != NULL)
+                fill(mail, kind, who, why);
+}
+
+void alarm_post(struct broker *broker, const char *kind, struct str who, const char *why)
+{
+        struct parcel     *parcel = NULL;
+        struct alarm_mail *mail   = (struct alarm_mail *)(void *)parcel_append(
+                &parcel, &alarm_ops, size_of(kind, who), MAIL_FROM_OUTSIDE);
+
+        if (mail == NULL)
+                return;
+        fill(mail, kind, who, why);
+        loop_post(broker->loops[0], parcel);
 }

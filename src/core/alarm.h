@@ -8,4 +8,8 @@
  * it may publish. `why` in words, of static storage; NULL: the alarm is over. */
 void alarm_tell(struct shard *shard, const char *kind, struct str who, const char *why) ON_SHARD;
 
+/* The same for who is no shard: the first one is told. */
+void alarm_post(struct broker *broker, const char *kind, struct str who, const char *why)
+        ANY_THREAD;
+
 #endif

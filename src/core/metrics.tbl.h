@@ -63,6 +63,12 @@ METRIC(auth_success,             "client/auth/success",      "authentications th
 METRIC(auth_failure,             "client/auth/failure",      "authentications that were denied")
 METRIC(auth_anonymous,           "client/auth/anonymous",    "allowed, though by no provider")
 METRIC(auth_unknown,             "client/auth/ignored",      "denied, as no provider knew them")
+METRIC(auth_http_asked,          "auth/http/asked",          "questions to the HTTP service")
+METRIC(auth_http_cached,         "auth/http/cached",
+       "questions to it that a remembered answer has saved")
+METRIC(auth_http_timeout,        "auth/http/timeout",        "of these, not answered in time")
+METRIC(auth_http_failed,         "auth/http/failed",
+       "questions without an answer that can be relied on")
 METRIC(access_timeout,           "access/timeout",
        "questions that no access provider answered in time")
 METRIC(acl_allow,                "client/acl/allow",         "topics that access rules allowed")

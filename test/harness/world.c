@@ -67,7 +67,7 @@ static bool world_add_auth(struct world *world, const struct auth_config *config
         char why[AUTH_WHY_SIZE];
 
         if (config != NULL)
-                world->auth = auth_new(&world->broker, config, why);
+                world->auth = auth_new(&world->broker, NULL, config, why);
         return config == NULL || world->auth != NULL;
 }
 

@@ -7,9 +7,10 @@
 #include "services/auth/auth_link.h"
 
 struct auth {
-        struct broker   *broker;
-        struct auth_link links[AUTH_CHAIN_MAX];
-        unsigned         count;
+        struct broker      *broker;
+        struct http_client *http;
+        struct auth_link    links[AUTH_CHAIN_MAX];
+        unsigned            count;
 };
 
 struct data_mail {
@@ -50,16 +51,33 @@ static bool add_link(struct auth *auth, const struct auth_kind *kind,
 
         if (data == NULL)
                 return false;
-        *link = (struct auth_link){ .kind = kind, .auth = auth };
+        *link = (struct auth_link){ .kind   = kind,
+                                    .auth   = auth,
+                                    .broker = auth->broker,
+                                    .http   = auth->http };
         for (unsigned i = 0; i < auth->broker->shard_count; i++)
                 link->data[i] = auth_data_take(data);
         auth_data_drop(data);
         auth->count++;
-        return access_add(auth->broker->access, &kind->provider, link);
+        return (kind->open == NULL || kind->open(link, config, why)) &&
+               access_add(auth->broker->access, &kind->provider, link) &&
+               (kind->exchange.check == NULL ||
+                access_add(auth->broker->access, &kind->exchange, link));
 }
 
-struct auth *auth_new(struct broker *broker, const struct auth_config *config,
-                      char why[static AUTH_WHY_SIZE])
+bool auth_wants_http(const struct auth_config *config)
+{
+        struct str rest = str_of(config->chain), word;
+
+        while (auth_chain_next(&rest, &word))
+                if (auth_kind_find(word)->wants_http != NULL &&
+                    auth_kind_find(word)->wants_http(config))
+                        return true;
+        return false;
+}
+
+struct auth *auth_new(struct broker *broker, struct http_client *http,
+                      const struct auth_config *config, char why[static AUTH_WHY_SIZE])
 {
         struct auth *auth = mem_zalloc(sizeof *auth);
         struct str   rest = str_of(config->chain), word;
@@ -68,6 +86,7 @@ struct auth *auth_new(struct broker *broker, const struct auth_config *config,
         if (auth == NULL)
                 return NULL;
         auth->broker = broker;
+        auth->http   = http;
         while (auth_chain_next(&rest, &word)) {
                 const struct auth_kind *kind = auth_kind_find(word);
 
@@ -84,10 +103,51 @@ void auth_free(struct auth *auth)
 {
         if (auth == NULL)
                 return;
-        for (unsigned at = 0; at < auth->count; at++)
+        for (unsigned at = 0; at < auth->count; at++) {
+                struct auth_link *link = &auth->links[at];
+
+                if (link->kind->close != NULL)
+                        link->kind->close(link);
                 for (unsigned i = 0; i < auth->broker->shard_count; i++)
-                        auth_data_drop(auth->links[at].data[i]);
+                        auth_data_drop(link->data[i]);
+        }
         mem_free(auth);
+}
+
+/* ---- what works beside the shards ------------------------------------------------------------ */
+
+static void *run(void *context)
+{
+        loop_run(context);
+        return NULL;
+}
+
+bool auth_start(struct auth *auth)
+{
+        for (unsigned at = 0; at < auth->count; at++) {
+                struct auth_link *link = &auth->links[at];
+                struct loop      *loop = link->kind->begin != NULL ? link->kind->begin(link) : NULL;
+
+                if (loop == NULL)
+                        continue;
+                if (pthread_create(&link->thread, NULL, run, loop) != 0)
+                        return false;
+                link->loop = loop;
+        }
+        return true;
+}
+
+void auth_stop(struct auth *auth)
+{
+        for (unsigned at = 0; at < auth->count; at++) {
+                struct auth_link *link = &auth->links[at];
+
+                if (link->loop == NULL)
+                        continue;
+                loop_stop(link->loop);
+                pthread_join(link->thread, NULL);
+                link->loop = NULL;
+        }
 }
 
 /* ---- reload ---------------------------------------------------------------------------------- */

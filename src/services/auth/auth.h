@@ -10,14 +10,24 @@
 #define LINNET_SERVICES_AUTH_AUTH_H
 
 #include "core/shard.h"
+#include "net/http_client.h"
 #include "services/auth/auth_config.h"
 
 struct auth;
 
-/* Adds the providers to broker->access, before the shards are initialised. NULL: `why` says what is
- * wrong (a file that cannot be read, say) or is empty without memory. */
-struct auth *auth_new(struct broker *broker, const struct auth_config *config,
-                      char why[static AUTH_WHY_SIZE]);
+/* Whether a link asks somebody over HTTP. */
+bool auth_wants_http(const struct auth_config *config);
+
+/* Adds the providers to broker->access, before the shards are initialised. `http` may be NULL when
+ * no link wants it. NULL: `why` says what is wrong (a file that cannot be read, say) or is empty
+ * without memory. */
+struct auth *auth_new(struct broker *broker, struct http_client *http,
+                      const struct auth_config *config, char why[static AUTH_WHY_SIZE]);
+
+/* Makes the threads of what works beside the shards, and ends them: after the shards have ended.
+ * False: a thread could not be made. */
+bool auth_start(struct auth *auth);
+void auth_stop(struct auth *auth);
 
 /* After the shards are gone. NULL is nothing. */
 void auth_free(struct auth *auth);

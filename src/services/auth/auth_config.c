@@ -5,6 +5,31 @@
 
 #include "services/auth/auth_link.h"
 
+void auth_config_init(struct auth_config *config)
+{
+        *config = (struct auth_config){
+                .jwt = { .jwks_refresh_ms = 300000,
+                         .superuser_claim = "is_superuser",
+                         .acl_claim       = "acl",
+                         .leeway_s        = 10,
+                         .end_with_token  = true },
+                .http = { .requests              = { { .params = "clientid=%c,username=%u,"
+                                                                 "password=%P" },
+                                                     { .params = "clientid=%c,username=%u" },
+                                                     { .params = "access=%A,username=%u,"
+                                                                 "clientid=%c,ipaddr=%a,"
+                                                                 "topic=%t" } },
+                          .connect_timeout_ms    = 2000,
+                          .timeout_ms            = 5000,
+                          .cache_ttl_ms          = 10000,
+                          .cache_negative_ttl_ms = 1000,
+                          .cache_max             = 100000,
+                          .circuit_failures      = 5,
+                          .circuit_window_ms     = 10000,
+                          .circuit_pause_ms      = 5000 },
+        };
+}
+
 bool auth_chain_next(struct str *rest, struct str *word)
 {
         while (str_cut(rest, ',', word)) {

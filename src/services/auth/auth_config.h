@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "services/auth/auth_http.h"
+#include "services/auth/auth_jwt.h"
 
 enum {
         AUTH_CHAIN_MAX   = 16,          /* words of auth.chain */
@@ -33,7 +35,11 @@ struct auth_config {
         char             chain[AUTH_NAME_SIZE]; /* words, as written; empty: nobody is known */
         char             chain_place[AUTH_PATH_SIZE + 16];      /* where that stands: "file:line" */
         struct auth_rows users, clients;
+        struct auth_jwt_config jwt;
+        struct auth_http_config http;
 };
+
+void auth_config_init(struct auth_config *config);      /* every field at its default */
 
 /* The next word of a chain off *rest; false once there is none. */
 bool auth_chain_next(struct str *rest, struct str *word);

@@ -1,8 +1,11 @@
 /* The words of auth.chain. */
+#include "services/auth/auth_http.h"
+#include "services/auth/auth_jwt.h"
 #include "services/auth/auth_link.h"
 #include "services/auth/credentials.h"
 
-const struct auth_kind *const auth_kinds[] = { &auth_kind_clientid, &auth_kind_username, NULL };
+const struct auth_kind *const auth_kinds[] = { &auth_kind_clientid, &auth_kind_username,
+                                              &auth_kind_jwt, &auth_kind_http, NULL };
 
 const struct auth_kind *auth_kind_find(struct str word)
 {

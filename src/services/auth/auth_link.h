@@ -3,7 +3,10 @@
 #ifndef LINNET_SERVICES_AUTH_AUTH_LINK_H
 #define LINNET_SERVICES_AUTH_AUTH_LINK_H
 
+#include <pthread.h>
+
 #include "core/shard.h"
+#include "net/http_client.h"
 #include "services/auth/auth_config.h"
 
 /* What a provider knows, made from a configuration and the files that it names. Embedded at the
@@ -13,9 +16,12 @@ struct auth_data {
         void           (*free)(struct auth_data *data); /* when the last reference is gone */
 };
 
+struct auth_link;
+
 struct auth_kind {
         const char             *word;           /* in auth.chain; the provider's name, too */
         struct access_provider  provider;       /* its context is the struct auth_link */
+        struct access_provider  exchange;       /* the same for an AUTH method; .check NULL: none */
 
         /* The key that is missing for it, as "auth.password_file = FILE"; NULL: none is. */
         const char *(*lacks)(const struct auth_config *config);
@@ -24,11 +30,25 @@ struct auth_kind {
          * is wrong, naming file and line, or is empty without memory. */
         struct auth_data *(*load)(const struct auth_config *config,
                                   char why[static AUTH_WHY_SIZE]);
+
+        bool (*wants_http)(const struct auth_config *config);   /* NULL: it does not */
+
+        /* What works beside the shards for this link, in link->beside; NULL where nothing does.
+         * Opened once, after load(); false: `why` as there. */
+        bool (*open)(struct auth_link *link, const struct auth_config *config,
+                     char why[static AUTH_WHY_SIZE]);
+        struct loop *(*begin)(struct auth_link *link);  /* for a thread of its own; or NULL */
+        void (*close)(struct auth_link *link);          /* when no thread runs any more */
 };
 
 struct auth_link {
         const struct auth_kind *kind;
         struct auth            *auth;
+        struct broker          *broker;
+        struct http_client     *http;           /* NULL: no link has said that it wants one */
+        void                   *beside;
+        pthread_t               thread;         /* runs the loop that begin() gave */
+        struct loop            *loop;           /* NULL: none is running */
         struct auth_data       *data[SHARDS_MAX];       /* each its shard's */
 };
 
