@@ -18,7 +18,7 @@ struct tls_ticket_key {
 
 struct tls_tickets {
         struct lock           lock;
-        struct tls_ticket_key keys[TICKET_KEYS] GUARDED_BY(lock);       /* the newest first */
+        struct tls_ticket_key keys[TICKET_KEYS];        /* the newest first; under the lock */
 };
 
 struct tls_tickets *tls_tickets_new(uint64_t now_ms);           /* NULL without memory */

@@ -119,8 +119,10 @@ size_t websocket_header(char to[static WEBSOCKET_HEADER_SIZE], enum websocket_op
 {
         static const struct wslay_frame_callbacks callbacks = { .send_callback = take };
         struct header                             header = { .to = to };
-        struct wslay_frame_iocb frame = { .fin = 1, .opcode = opcode, .payload_length = size };
-        wslay_frame_context_ptr context;
+        struct wslay_frame_iocb                   frame = { .fin = 1,
+                                                            .opcode = (uint8_t)opcode,
+                                                            .payload_length = size };
+        wslay_frame_context_ptr                   context;
 
         if (wslay_frame_context_init(&context, &callbacks, &header) != 0)
                 return 0;
