@@ -94,14 +94,28 @@ static size_t parse(struct client *c, struct str bytes)
         return used;
 }
 
+/* Why it is not what a client begins with, from its first byte; NULL: it may be. The log says which
+ * port would have been the right one. */
+static const char *not_connect(const struct frame *frame)
+{
+        char first = (char)((unsigned)frame->type << 4 | frame->flags);
+
+        if (first == 0x16)
+                return "this is TLS, and the listener has none; use one of type tls";
+        if (first == 'G')
+                return "this is HTTP; MQTT over WebSocket has listeners of type ws";
+        return frame->type != PACKET_CONNECT ? "the first packet is not CONNECT" : NULL;
+}
+
 /* What is refused as soon as the header is there, before memory is spent on the body. */
 static bool frame_allowed(struct client *c, enum frame_result result)
 {
         const struct settings *settings = c->shard->settings;
         uint64_t               size = (uint64_t)c->frame.header_size + c->frame.body_size;
+        const char            *why;
 
-        if (c->state == CLIENT_WAITING && c->frame.type != PACKET_CONNECT) {
-                client_refuse_packet(c, REASON_PROTOCOL_ERROR, "the first packet is not CONNECT");
+        if (c->state == CLIENT_WAITING && (why = not_connect(&c->frame)) != NULL) {
+                client_refuse_packet(c, REASON_PROTOCOL_ERROR, why);
                 client_lost(c, c->why); /* [MQTT-3.1.0-1]: at once */
                 return false;
         }

@@ -520,6 +520,17 @@ static void websocket_detach(struct transport *t, struct watch *watch)
         t->below->ops->detach(t->below, watch);
 }
 
+/* Whom it would be without what the proxy says. */
+static size_t websocket_describe(struct transport *t, char to[static TRANSPORT_TEXT_SIZE])
+{
+        char text[ADDRESS_TEXT_SIZE];
+
+        if (t->peer.any.sa_family == AF_UNSPEC)
+                return 0;
+        address_text(transport_peer(t->below), text);
+        return (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "proxy=%s", text);
+}
+
 static void websocket_free(struct transport *t)
 {
         struct websocket *ws = websocket_of(t);
@@ -540,4 +551,5 @@ static const struct transport_ops websocket_ops = {
         .detach = websocket_detach,
         .shut = websocket_shut,
         .free = websocket_free,
+        .describe = websocket_describe,
 };

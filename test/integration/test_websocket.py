@@ -118,6 +118,19 @@ def test_a_refusal_is_answered_and_logged(broker):
     assert any("404: no such path" in line and "/elsewhere" in line for line in broker.lines)
 
 
+@pytest.mark.parametrize("first, why", [(b"GET /mqtt HTTP/1.1\r\n\r\n", "this is HTTP"),
+                                        (b"\x16\x03\x01\0\x05\1\0\0\1\3", "this is TLS")])
+def test_who_took_the_wrong_port_is_told(broker, first, why):
+    for port, event in [(broker.port, "packet.refused")] + [
+            (broker.ws_port, "connection.refused")] * (first[0] == 0x16):
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX) as lost:
+            lost.sendall(first)
+            while lost.recv(1000):
+                pass
+        assert broker.wait_for(event)
+        assert any(event in line and why in line for line in broker.lines)
+
+
 def test_who_never_ends_the_request_is_let_go(broker):
     """One byte each time there could be an answer: the time for it all is what counts."""
     slow = socket.create_connection(("127.0.0.1", broker.ws_port), timeout=0.1)
@@ -140,6 +153,7 @@ def test_a_trusted_proxy_says_whose_connection_it_is(daemons, tmp_path):
                   listener__ws__w__proxy_address_header="X-Forwarded-For").start()
     Web(port, "X-Forwarded-For: 10.1.1.1, 192.0.2.7\r\n").connect("behind")
     assert one.wait_for('client.connected client="behind" address="192.0.2.7')
+    assert any('via="proxy=127.0.0.1:' in line for line in one.lines)
     assert Web(port).status == 400
     assert one.wait_for("connection.refused")
 
