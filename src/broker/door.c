@@ -20,6 +20,8 @@ struct door {
         struct listener listener;               /* not open where another shard listens */
         struct gate    *gate;
         struct log_limit strangers;             /* who connected as if a proxy */
+        unsigned        next;                   /* the shard that gets the next connection, if it
+                                                 * deals them out */
 };
 
 /* One listener, of all shards. */
@@ -31,7 +33,6 @@ struct gate {
         char                   rules[LISTENER_RULES_MAX * LISTENER_RULE_SIZE];
         struct doors          *doors;
         bool                   has_file;        /* Unix: the socket's, to be removed */
-        unsigned               next;            /* Unix: the shard that gets the next client */
         struct door            door[];          /* [shard_count] */
 };
 
@@ -54,7 +55,7 @@ static void              refuse_stranger(struct gate *gate, struct shard *shard,
 static struct transport *add_layers(const struct gate *gate, struct transport *transport);
 static void              enter(struct gate *gate, struct shard *shard,
                                struct transport *transport) ON_SHARD;
-static bool              open_gate(struct gate *gate);
+static bool              open_gate(struct gate *gate, struct supervisor *supervisor);
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
@@ -87,12 +88,12 @@ static const struct mail_ops arrival_ops = {
         .drop    = arrival_drop,
 };
 
-/* There is one socket for all shards, on the first of them, which deals out what comes. */
+/* There is not a socket for each shard: who has one deals out what comes. */
 static void on_accepted_for_all(struct listener *listener, struct transport *transport)
 {
         struct door         *door = listener->context;
         struct gate         *gate = door->gate;
-        unsigned             to   = gate->next++ % gate->doors->broker->shard_count;
+        unsigned             to   = door->next++ % gate->doors->broker->shard_count;
         struct arrival_mail *mail;
 
         on_shard(listener->loop);
@@ -201,7 +202,8 @@ static struct gate *gate_new(struct doors *doors, const struct config_listener *
         return gate;
 }
 
-struct doors *doors_open(struct broker *broker, const struct config *config)
+struct doors *doors_open(struct broker *broker, const struct config *config,
+                         struct supervisor *supervisor)
 {
         struct doors *doors = mem_zalloc(sizeof *doors);
 
@@ -213,7 +215,7 @@ struct doors *doors_open(struct broker *broker, const struct config *config)
 
                 if (gate != NULL)
                         doors->gates[doors->count++] = gate;
-                if (gate == NULL || !open_gate(gate)) {
+                if (gate == NULL || !open_gate(gate, supervisor)) {
                         doors_free(doors);
                         return NULL;
                 }
@@ -247,11 +249,21 @@ static bool open_tcp(struct gate *gate)
         return true;
 }
 
+/* Takes a socket that listens already, for all shards. */
+static bool adopt(struct door *door, int fd)
+{
+        door->listener.accepted = on_accepted_for_all;
+        if (listener_adopt(&door->listener, fd))
+                return true;
+        open_failed(door->gate, strerror(errno));
+        close(fd);
+        return false;
+}
+
 static bool open_unix(struct gate *gate)
 {
-        struct unix_socket place    = { .path = gate->config.bind,
-                                        .mode = gate->config.socket_mode };
-        struct listener   *listener = &gate->door[0].listener;
+        struct unix_socket place = { .path = gate->config.bind,
+                                     .mode = gate->config.socket_mode };
         int                fd;
 
         if (!unix_socket_owner(&place, gate->config.socket_owner, gate->config.socket_group))
@@ -259,24 +271,50 @@ static bool open_unix(struct gate *gate)
         fd = unix_socket_listen(&place, (int)gate->config.backlog);
         if (fd < 0)
                 return open_failed(gate, strerror(-fd));
-        gate->has_file     = true;
-        listener->accepted = on_accepted_for_all;
-        if (listener_adopt(listener, fd))
-                return true;
-        close(fd);
-        return open_failed(gate, strerror(errno));
+        gate->has_file = true;
+        return adopt(&gate->door[0], fd);
 }
 
-static bool open_gate(struct gate *gate)
+/* Each on a shard of its own. *count: how many there were. */
+static bool open_handed(struct gate *gate, struct supervisor *supervisor, unsigned *count)
 {
         bool is_unix = gate->config.type == LISTENER_UNIX;
-        char text[ADDRESS_TEXT_SIZE];
+        char type_and_name[sizeof gate->name];
+        int  fd;
 
-        if (!(is_unix ? open_unix(gate) : open_tcp(gate)))
+        snprintf(type_and_name, sizeof type_and_name, "%s.%s", listener_types[gate->config.type],
+                 gate->config.name);
+        for (*count = 0;; ++*count) {
+                fd = supervisor_take(supervisor, type_and_name);
+                if (fd < 0)
+                        fd = supervisor_take(supervisor, gate->config.name);
+                if (fd < 0)
+                        return true;
+                if (*count == gate->doors->broker->shard_count) {
+                        close(fd);
+                        return open_failed(gate, "more sockets were handed over than there are "
+                                                 "shards");
+                }
+                if (!adopt(&gate->door[*count], fd))
+                        return false;
+                if ((gate->door[*count].listener.address.any.sa_family == AF_UNIX) != is_unix)
+                        return open_failed(gate, "a socket of another kind was handed over");
+        }
+}
+
+static bool open_gate(struct gate *gate, struct supervisor *supervisor)
+{
+        bool     is_unix = gate->config.type == LISTENER_UNIX;
+        unsigned handed;
+        char     text[ADDRESS_TEXT_SIZE];
+
+        if (!open_handed(gate, supervisor, &handed) ||
+            (handed == 0 && !(is_unix ? open_unix(gate) : open_tcp(gate))))
                 return false;
         address_text(&gate->door[0].listener.address, text);
         LOG(INFO, "listener.open", F_TEXT("listener", gate->name),
-            F_TEXT("address", is_unix ? gate->config.bind : text));
+            F_TEXT("address", is_unix && handed == 0 ? gate->config.bind : text),
+            F_U64("handed_over", handed));
         return true;
 }
 

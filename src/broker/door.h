@@ -6,13 +6,16 @@
 #define LINNET_BROKER_DOOR_H
 
 #include "broker/config.h"
+#include "broker/supervisor.h"
 #include "core/shard.h"
 
 struct doors;
 
 /* Opens every listener of the configuration on every shard, all of them or none: then NULL, after a
- * log line that says which and why. Connections wait until doors_start(). */
-struct doors *doors_open(struct broker *broker, const struct config *config);
+ * log line that says which and why. A listener whose name the supervisor has sockets for gets these
+ * instead of its address. Connections wait until doors_start(). */
+struct doors *doors_open(struct broker *broker, const struct config *config,
+                         struct supervisor *supervisor);
 void          doors_free(struct doors *doors);          /* when no shard runs; NULL is nothing */
 
 /* Before the shards close theirs: the files of Unix sockets go while they still listen, so that

@@ -174,11 +174,40 @@ static int wait_for_signal(const sigset_t *signals, uint32_t wait_ms)
         return errno == EAGAIN || errno == EINTR ? 0 : SIGTERM;
 }
 
+/* The shorter of the two, unless that is 0: never. */
+static uint32_t shorter(uint32_t a_ms, uint32_t b_ms)
+{
+        return b_ms == 0 || (a_ms != 0 && a_ms < b_ms) ? a_ms : b_ms;
+}
+
+static void look_after(struct supervisor *supervisor, struct server *server)
+{
+        if (supervisor->beat_ms > 0 && server_beats(server))
+                supervisor_tell(supervisor, "WATCHDOG=1");
+        if (!server_look(server))
+                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+}
+
+static void close_sockets(struct supervisor *supervisor)
+{
+        char names[SUPERVISOR_NAME_SIZE];
+
+        supervisor_close_rest(supervisor, names, sizeof names);
+        if (names[0] != '\0')
+                LOG(WARNING, "supervisor.sockets_unused", F_TEXT("names", names),
+                    F_TEXT("hint", "give a listener the name of the socket"));
+}
+
 static int serve(const struct arguments *arguments, struct config *config)
 {
-        struct server *server = server_new(config);
-        sigset_t       signals;
-        int            signal_number;
+        static struct supervisor supervisor;
+        struct server           *server;
+        sigset_t                 signals;
+        int                      signal_number;
+
+        supervisor_init(&supervisor);
+        server = server_new(config, &supervisor);
+        close_sockets(&supervisor);
 
         if (server == NULL)
                 return EXIT_FAILURE;
@@ -190,13 +219,19 @@ static int serve(const struct arguments *arguments, struct config *config)
                 server_stop(server);
                 return EXIT_FAILURE;
         }
+        supervisor_tell(&supervisor, "READY=1");
         do {
-                signal_number = wait_for_signal(&signals, config->acl_watch_ms);
-                if (signal_number == SIGHUP)
+                signal_number = wait_for_signal(&signals, shorter(config->acl_watch_ms,
+                                                                  supervisor.beat_ms));
+                if (signal_number == SIGHUP) {
+                        supervisor_reloading(&supervisor);
                         reload(arguments, config, server);
-                else if (signal_number == 0 && !server_look(server))
-                        LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+                        supervisor_tell(&supervisor, "READY=1");
+                } else if (signal_number == 0) {
+                        look_after(&supervisor, server);
+                }
         } while (signal_number == SIGHUP || signal_number == 0);
+        supervisor_tell(&supervisor, "STOPPING=1");
         LOG(INFO, "broker.stopping", F_TEXT("signal", strsignal(signal_number)));
         server_stop(server);
         return EXIT_SUCCESS;

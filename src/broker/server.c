@@ -37,6 +37,7 @@ struct worker {
         struct timer           drained;         /* looks whether the clients are gone */
         uint64_t               drain_until_ms;
         _Atomic bool           idle;            /* no clients, and all is safe */
+        _Atomic bool           beating;         /* a pulse is on its way through the shard */
         pthread_t              thread;
         bool                   running;
 };
@@ -52,6 +53,7 @@ struct server {
         struct broker           broker;
         struct worker         **workers;        /* [broker.shard_count] */
         struct doors           *doors;
+        struct supervisor      *supervisor;     /* the caller's */
         struct snapshot        *snapshots;
         struct store           *store;          /* NULL: durability = memory */
         struct beside           store_beside;
@@ -252,7 +254,7 @@ static bool open_workers(struct server *server)
 
 static bool open_doors(struct server *server)
 {
-        server->doors = doors_open(&server->broker, &server->config);
+        server->doors = doors_open(&server->broker, &server->config, server->supervisor);
         return server->doors != NULL;
 }
 
@@ -339,13 +341,14 @@ static void close_from(struct server *server, unsigned step)
         mem_free(server);
 }
 
-struct server *server_new(const struct config *config)
+struct server *server_new(const struct config *config, struct supervisor *supervisor)
 {
         struct server *server = mem_zalloc(sizeof *server);
 
         if (server == NULL)
                 return NULL;
-        server->config = *config;
+        server->config     = *config;
+        server->supervisor = supervisor;
         for (unsigned step = 0; step < START_STEPS; step++) {
                 if (start_list[step].open(server))
                         continue;
@@ -464,6 +467,35 @@ bool server_apply(struct server *server, const struct config *config)
 bool server_look(struct server *server)
 {
         return rules_look(&server->rules, &server->config);
+}
+
+static void pulse_deliver(struct loop *loop, struct mail *mail)
+{
+        struct worker *worker = list_entry(loop, struct worker, shard.loop);
+
+        (void)mail;
+        atomic_store_explicit(&worker->beating, false, memory_order_relaxed);
+}
+
+static const struct mail_ops pulse_ops = { "pulse", pulse_deliver, NULL };
+
+bool server_beats(struct server *server)
+{
+        bool all = true;
+
+        for (unsigned i = 0; i < server->broker.shard_count; i++) {
+                struct worker *worker = server->workers[i];
+                struct parcel *parcel = NULL;
+
+                if (atomic_load_explicit(&worker->beating, memory_order_relaxed)) {
+                        all = false;
+                } else if (parcel_append(&parcel, &pulse_ops, sizeof(struct mail),
+                                         MAIL_FROM_OUTSIDE)) {
+                        atomic_store_explicit(&worker->beating, true, memory_order_relaxed);
+                        loop_post(&worker->shard.loop, parcel);
+                }
+        }
+        return all;
 }
 
 /* Only together: what one still does may be mail for another, to be kept there. */

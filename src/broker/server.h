@@ -3,12 +3,13 @@
 #define LINNET_BROKER_SERVER_H
 
 #include "broker/config.h"
+#include "broker/supervisor.h"
 
 struct server;
 
 /* Everything but the threads, in the order of the start list. NULL when something failed, after
  * a log line that says what. */
-struct server *server_new(const struct config *config);
+struct server *server_new(const struct config *config, struct supervisor *supervisor);
 
 bool server_start(struct server *server);       /* a thread per shard; false: said why */
 
@@ -18,6 +19,9 @@ bool server_apply(struct server *server, const struct config *config);
 
 /* Files that are watched: applies those that have changed. False without memory. */
 bool server_look(struct server *server);
+
+/* Whether every shard has turned since the last time this was asked. */
+bool server_beats(struct server *server);
 
 /* Stops accepting, says goodbye to all clients, waits for the threads and gives everything back. */
 void server_stop(struct server *server);

@@ -25,7 +25,7 @@ class Daemon:
                         "shards": 2, "mqtt.mqueue.max_length": 0, "mqtt.mqueue.max_bytes": 0}
         self.options.update({key.replace("__", "."): value for key, value in options.items()})
 
-    def start(self, before=(), environment=(), wait="broker.started", **more):
+    def start(self, before=(), environment=(), wait="broker.started", pass_fds=(), **more):
         """`before`: a command that runs it. Without `wait` it returns at once."""
         options = {**self.options, **{key.replace("__", "."): value for key, value in more.items()}}
         command = [*before, os.environ["LINNETD"]]
@@ -33,7 +33,8 @@ class Daemon:
             command += ["-o", f"{key}={value}"]
         self.lines, self.ended = [], False
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
-                                        env={**os.environ, **dict(environment)})
+                                        env={**os.environ, **dict(environment)},
+                                        pass_fds=pass_fds)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         if wait:
