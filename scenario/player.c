@@ -347,15 +347,16 @@ static bool play_broker(struct player *player, const char *what)
         uint64_t          now_ms = player->world->now.mono_ms;
         struct acl_rules *rules;
 
-        if (strcmp(what, "full") == 0 || strcmp(what, "room") == 0) {
+        if (strcmp(what, "full") == 0 || strcmp(what, "tight") == 0 || strcmp(what, "room") == 0) {
                 vault_fill_after(player->vault, strcmp(what, "full") == 0 ? 0 : UINT64_MAX);
+                vault_tighten(player->vault, strcmp(what, "tight") == 0);
                 return true;
         }
         if (strcmp(what, "reload") == 0)
                 return read_rules(player, &rules) && acl_apply(player->acl, rules) &&
                        world_run(player->world);
         if (strcmp(what, "crash") != 0)
-                return complain(player, "crash, full, room or reload", what);
+                return complain(player, "crash, full, tight, room or reload", what);
         for (unsigned i = 0; i < player->count; i++)
                 client_drop(&player->clients[i]);
         end_world(player, world_crash);

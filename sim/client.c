@@ -225,16 +225,20 @@ bool client_flush(struct sim *sim, struct sim_client *client, unsigned count)
         return true;
 }
 
+/* Was it sent while it may have been refused, without a word that was read? */
+static void note_refusable(const struct sim_client *client, struct message_sent *sent)
+{
+        for (const struct connection *link = client->link->before; link != NULL;
+             link                          = link != sent->link ? link->before : NULL)
+                sent->wavering |= link->refusable;
+}
+
 bool client_resend(struct sim *sim, struct sim_client *client)
 {
-        const struct connection *before = client->link->before;
-
         for (unsigned i = 0; i < client->out_count; i++) {
                 const struct outgoing *out = &client->out[i];
 
-                if (before != NULL && before->refusable)
-                        sim->messages[out->message].wavering = true;
-
+                note_refusable(client, &sim->messages[out->message]);
                 if (out->released ? !send_ack(sim, client, PACKET_PUBREL, out->id)
                                   : !send_publish(sim, client, out, true, false))
                         return false;

@@ -9,11 +9,14 @@ enum {
         CUT_TURNS_MAX = 24, COMMITS_MAX = 3
 };
 
-/* The disk is full after a few commits, or a transaction is cut half way. */
+/* The disk is full after a few commits, or takes no more than it has; a transaction is cut half
+ * way. */
 static void draw_fault(struct sim *sim)
 {
-        if (sim_chance(sim, 50))
+        if (sim_chance(sim, 30))
                 vault_fill_after(sim->vault, random_below(&sim->random, COMMITS_MAX));
+        else if (sim_chance(sim, 50))
+                vault_tighten(sim->vault, true);
         else
                 vault_fail_after(sim->vault, random_below(&sim->random, CUT_CHANGES_MAX));
 }
@@ -31,6 +34,7 @@ void end_fault(struct sim *sim)
 {
         if (sim->vault == NULL)
                 return;
+        vault_tighten(sim->vault, false);
         vault_fill_after(sim->vault, UINT64_MAX);
         vault_fail_after(sim->vault, UINT64_MAX);
 }

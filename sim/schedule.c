@@ -77,7 +77,8 @@ static bool all_is_safe(const struct sim *sim)
         const struct broker *broker = &sim->world->broker;
 
         for (unsigned i = 0; i < broker->shard_count; i++)
-                if (!journal_idle(&broker->shards[i]->journal))
+                if (!journal_idle(&broker->shards[i]->journal) ||
+                    broker->shards[i]->journal.failing)
                         return false;
         return true;
 }

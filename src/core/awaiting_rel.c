@@ -59,6 +59,15 @@ bool awaiting_rel_add(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_
         return true;
 }
 
+uint64_t awaiting_rel_key(const struct awaiting_rel *awaiting, uint16_t packet_id)
+{
+        uint32_t place = place_of(awaiting, packet_id);
+
+        return place < awaiting->count && awaiting->ids[place].packet_id == packet_id
+                       ? awaiting->ids[place].key
+                       : 0;
+}
+
 void awaiting_rel_set_key(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t key)
 {
         uint32_t place = place_of(awaiting, packet_id);

@@ -17,6 +17,7 @@ bool awaiting_rel_has(const struct awaiting_rel *awaiting, uint16_t packet_id);
 bool awaiting_rel_add(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t now_ms);
 
 /* The record of an id that is there. */
+uint64_t awaiting_rel_key(const struct awaiting_rel *awaiting, uint16_t packet_id); /* 0: none */
 void awaiting_rel_set_key(struct awaiting_rel *awaiting, uint16_t packet_id, uint64_t key);
 
 /* False when it was not there. *key, when not NULL, is set to that of its record; 0: none. */

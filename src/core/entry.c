@@ -181,7 +181,7 @@ void entry_free(struct entry *entry)
 
         struct shard *shard = entry->shard;
 
-        journal_forget(shard, &entry->kept);
+        journal_forget(shard, &entry->kept, entry->replaced);
         slab_free(&shard->journal.entries, entry);
 }
 
@@ -213,6 +213,13 @@ void entry_pay_later(struct entry *entry)
         on_shard(&entry->shard->loop);
         entry->owes = false;
         pay_later(entry->shard, entry->message);
+}
+
+void entry_replace(struct entry *entry)
+{
+        entry_pay_later(entry);
+        if (entry != NULL)
+                entry->replaced = true;
 }
 
 void entry_removal(struct shard *shard, struct message *message)

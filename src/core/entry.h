@@ -27,6 +27,7 @@ struct entry {
         uint8_t          qos;
         bool             owes;          /* to the message's receipt */
         bool             retain, released;
+        bool             replaced;      /* another record takes the place of this one */
         uint32_t         share;         /* the delivery's */
         uint8_t          wait;          /* enum entry_wait */
         uint16_t         more_count;
@@ -65,6 +66,7 @@ bool entry_is_confirmed(const struct entry *entry);
 
 void entry_free(struct entry *entry);   /* with its record; NULL is nothing */
 void entry_pay_later(struct entry *entry);      /* what is owed: when all changed so far is safe */
+void entry_replace(struct entry *entry);        /* the same, and its record goes no sooner */
 void entry_leave(struct entry *entry);  /* memory, not the store: it is safe */
 
 /* The message makes a record go: its publisher is acknowledged when that is safe. */

@@ -11,6 +11,7 @@ enum {
         CHANGES_MAX  = 32768,           /* of one batch: bounds what a commit takes */
         REMOVALS_MAX = 32768,
         RETRY_MS     = 100,             /* without memory for a batch */
+        RELIEF_MS    = 50,              /* on a full disk: looks for what makes room */
 };
 
 static void on_linger(struct loop *loop, struct timer *timer);
@@ -30,6 +31,7 @@ void journal_init(struct journal *journal, struct shard *shard)
         list_init(&journal->unread);
         slab_init(&journal->entries, "entry", sizeof(struct entry), 0);
         journal->next_key    = RECORD_KEY_FIRST;
+        journal->relief_max  = JOURNAL_RELIEF_MAX;
         journal->linger.fire = on_linger;
         journal->reload.fire = journal_reload;
         journal->closed      = shard->broker->store == NULL;
@@ -42,7 +44,7 @@ void journal_close(struct shard *shard)
         journal->closed = true;
         loop_timer_cancel(&shard->loop, &journal->linger);
         loop_timer_cancel(&shard->loop, &journal->reload);
-        journal->removed_count = 0;
+        journal->removed_count = journal->removed_flying = 0;
 }
 
 /* Receipts are finished without a word: who waited for them is gone. */
@@ -72,7 +74,7 @@ void journal_deinit(struct journal *journal)
 
 bool journal_has_changes(const struct journal *journal)
 {
-        return !list_empty(&journal->dirty) || journal->removed_count > 0;
+        return !list_empty(&journal->dirty) || journal->removed_count > journal->removed_flying;
 }
 
 bool journal_idle(const struct journal *journal)
@@ -187,6 +189,16 @@ static bool put_kept(struct journal *journal, struct parcel **batch, const struc
         return true;
 }
 
+static void fly(struct journal *journal, struct kept *kept)
+{
+        list_remove(&kept->in_journal);
+        list_push_back(&journal->flying, &kept->in_journal);
+        kept->place = KEPT_FLYING;
+        if (!kept->posted)
+                kept->first_in = (uint32_t)(journal->posted + 1);
+        kept->posted = true;
+}
+
 /* The dirty ones, oldest first. False: some are left. */
 static bool put_dirty(struct journal *journal, struct parcel **batch)
 {
@@ -198,33 +210,58 @@ static bool put_dirty(struct journal *journal, struct parcel **batch)
                         return true;
                 if (!put_kept(journal, batch, kept))
                         return false;
-                list_remove(link);
-                list_push_back(&journal->flying, link);
-                kept->place  = KEPT_FLYING;
-                kept->posted = true;
+                fly(journal, kept);
         }
         return list_empty(&journal->dirty);
 }
 
-static bool put_removed(struct journal *journal, struct parcel **batch)
+/* Up to `max`, with `replaced` those that something replaces, too. False: some of them are left. */
+static bool put_removed(struct journal *journal, struct parcel **batch, size_t max, bool replaced)
 {
-        size_t done = 0;
+        struct removal *removed = journal->removed;
+        size_t          done    = 0;
 
-        while (done < journal->removed_count && done < REMOVALS_MAX &&
-               change(batch, STORE_REMOVE, journal->removed[done], (struct str){ 0 }) != NULL)
-                done++;
-        if (done == 0)
-                return journal->removed_count == 0;
-        journal->removed_count -= done;
-        memmove(journal->removed, journal->removed + done,
-                journal->removed_count * sizeof journal->removed[0]);
-        return journal->removed_count == 0;
+        for (size_t i = 0; i < journal->removed_count; i++) {
+                struct removal removal = removed[i];
+
+                if (removal.replaced && !replaced)
+                        continue;
+                if (done == max ||
+                    change(batch, STORE_REMOVE, removal.key, (struct str){ 0 }) == NULL)
+                        break;
+                removed[i]      = removed[done];
+                removed[done++] = removal;
+        }
+        journal->removed_flying = done;
+        return done == journal->removed_count;
+}
+
+/* What makes room: a record of a message in the queue that is there already is written anew in its
+ * place. Removals first, as in any batch, and all of them. */
+static void put_relief(struct journal *journal, struct parcel **batch)
+{
+        uint32_t left = journal->relief_max;
+
+        put_removed(journal, batch, left, false);
+        left -= (uint32_t)journal->removed_flying;
+        list_each(link, after, &journal->dirty) {
+                struct kept *kept = list_entry(link, struct kept, in_journal);
+
+                if (left == 0)
+                        break;
+                if (kept->kind != KEPT_DELIVERY || !kept->posted)
+                        continue;
+                if (!put_kept(journal, batch, kept))
+                        break;
+                fly(journal, kept);
+                left--;
+        }
 }
 
 /* The packet id and the mark are one change: after a crash a message whose id came back without the
  * mark would be lost, and one with the mark alone would come twice. */
 ON_SHARD static bool put_awaiting(struct journal *journal, struct parcel **batch,
-                                  const struct receipt *receipt)
+                                  struct receipt *receipt)
 {
         struct session      *session = receipt->session;
         struct record        record  = { .kind = RECORD_AWAITING };
@@ -243,8 +280,10 @@ ON_SHARD static bool put_awaiting(struct journal *journal, struct parcel **batch
         if (c == NULL)
                 return false;
         c->guid = receipt->guid;
-        if (c->verb == STORE_PUT)
+        if (c->verb == STORE_PUT) {
                 awaiting_rel_set_key(&session->awaiting_rel, receipt->packet_id, c->key);
+                receipt->key = c->key;
+        }
         return true;
 }
 
@@ -277,25 +316,40 @@ void journal_pass_barriers(struct journal *journal, uint64_t number)
         }
 }
 
+/* There is nothing to post: all has gone again, there is no memory, or nothing makes room. */
+ON_SHARD static void post_nothing(struct journal *journal)
+{
+        struct loop *loop = &journal->shard->loop;
+
+        if (!journal_has_changes(journal))
+                journal_pass_barriers(journal, journal->posted + 1);
+        if (journal->relief && (journal_has_changes(journal) || !list_empty(&journal->exact)))
+                loop_timer(loop, &journal->linger, RELIEF_MS);
+        else if (journal_has_changes(journal))
+                loop_timer(loop, &journal->linger, RETRY_MS);
+}
+
 void journal_post(struct journal *journal)
 {
         struct store_port *store = journal->shard->broker->store;
         struct parcel     *batch = NULL;
+        bool               whole = false;
 
         if (journal->closed || journal->posted != journal->safe)
                 return;
         journal->hurried = false;
+        journal->relief  = journal->full_until_ms > journal->shard->loop.now.mono_ms;
 
         /* What has gone goes first: a packet id that is free again may be in what follows. */
-        bool whole = put_removed(journal, &batch) && put_dirty(journal, &batch);
-
+        if (journal->relief)
+                put_relief(journal, &batch);
+        else
+                whole = put_removed(journal, &batch, REMOVALS_MAX, true) &&
+                        put_dirty(journal, &batch);
         if (whole)
                 put_exact(journal, &batch);
-        if (batch == NULL) {            /* all has gone again, or there is no memory */
-                if (journal_has_changes(journal))
-                        loop_timer(&journal->shard->loop, &journal->linger, RETRY_MS);
-                else
-                        journal_pass_barriers(journal, journal->posted + 1);
+        if (batch == NULL) {
+                post_nothing(journal);
                 return;
         }
         journal->posted++;
@@ -305,7 +359,8 @@ void journal_post(struct journal *journal)
 
                 receipt->batch += !whole && receipt->batch == journal->posted;
         }
-        store->ops->post(store, journal->shard->loop.config.id, journal->posted, batch);
+        store->ops->post(store, journal->shard->loop.config.id, journal->posted, batch,
+                         journal->relief);
 }
 
 /* How long the oldest change has still to linger. */
@@ -361,15 +416,15 @@ void journal_subscription(struct subscription *subscription)
                 journal_keep(session->shard, &subscription->kept, KEPT_SUBSCRIPTION);
 }
 
-void journal_remove_key(struct shard *shard, uint64_t key)
+ON_SHARD static void remove_key(struct shard *shard, uint64_t key, bool replaced)
 {
         struct journal *journal = &shard->journal;
 
         if (key == 0 || journal->closed)
                 return;
         if (journal->removed_count == journal->removed_size) {
-                size_t    size = journal->removed_size != 0 ? journal->removed_size * 2 : 64;
-                uint64_t *keys = mem_realloc_array(journal->removed, size, sizeof *keys);
+                size_t          size = journal->removed_size != 0 ? journal->removed_size * 2 : 64;
+                struct removal *keys = mem_realloc_array(journal->removed, size, sizeof *keys);
 
                 if (keys == NULL) {     /* it stays: after a restart it is there once more */
                         metric_add(&shard->metrics.messages_dropped_memory, 1);
@@ -378,16 +433,21 @@ void journal_remove_key(struct shard *shard, uint64_t key)
                 journal->removed      = keys;
                 journal->removed_size = size;
         }
-        journal->removed[journal->removed_count++] = key;
+        journal->removed[journal->removed_count++] = (struct removal){ key, replaced };
         journal_urge(shard);
 }
 
-void journal_forget(struct shard *shard, struct kept *kept)
+void journal_remove_key(struct shard *shard, uint64_t key)
+{
+        remove_key(shard, key, false);
+}
+
+void journal_forget(struct shard *shard, struct kept *kept, bool replaced)
 {
         if (kept->place != KEPT_NOWHERE)
                 list_remove(&kept->in_journal);
         if (kept->posted)
-                journal_remove_key(shard, kept->key);
+                remove_key(shard, kept->key, replaced);
         *kept = (struct kept){ .key = 0 };
 }
 

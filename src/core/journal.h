@@ -9,6 +9,10 @@
  * Without a store nothing here does anything. Under relaxed only QoS 1 is acknowledged before it is
  * safe: see ARCHITECTURE.
  *
+ * A batch that does not fit on the disk comes back, its changes are dirty again, and what makes
+ * room goes in front: removals of what receivers have acknowledged, and records that are there
+ * already and written anew (packet ids of a queue that drains).
+ *
  * At QoS 2 the order is strict: a PUBLISH to a durable session goes out when its record, with its
  * packet id, is safe and its publisher's packet id is, too; a PUBREL when the record knows of the
  * PUBREC. Otherwise a crash in between would make one side take a new message for an old one, or an
@@ -32,12 +36,18 @@ struct session;
 struct shard;
 struct subscription;
 
+/* A record that is to go. What another one replaces must not go before that one is safe. */
+struct removal {
+        uint64_t key;
+        bool     replaced;
+};
+
 struct journal {
         struct shard  *shard;
         struct list    dirty, flying, held;
         uint64_t       looks;           /* at the held ones */
-        uint64_t      *removed;         /* keys; owned */
-        size_t         removed_count, removed_size;
+        struct removal *removed;        /* owned; the first ones are on their way */
+        size_t         removed_count, removed_size, removed_flying;
         uint64_t       next_key;
         uint64_t       posted, safe;    /* numbers of batches */
         struct list    exact, exact_flying;     /* receipts whose packet id is to be kept */
@@ -53,6 +63,9 @@ struct journal {
         bool           cut;             /* the last batch did not take all there was */
         bool           hurried;         /* somebody waits for the next one */
         bool           failing;         /* the store cannot write just now */
+        bool           relief;          /* the last batch was one that makes room */
+        uint32_t       relief_max;      /* changes in the next one */
+        uint64_t       full_until_ms;   /* a full disk: only those go until then; 0: it is not */
         bool           closed;          /* teardown: nothing is recorded any more */
 };
 
@@ -62,11 +75,11 @@ void journal_drop_receipts(struct journal *journal) ON_SHARD;
 void journal_deinit(struct journal *journal);
 bool journal_idle(const struct journal *journal);       /* all is safe */
 
-/* Sessions and subscriptions: to be written (again), or gone. Nothing unless the session is
- * kept. */
+/* Sessions and subscriptions: to be written (again), or gone, perhaps since another record takes
+ * its place. Nothing unless the session is kept. */
 void journal_session(struct session *session) ON_SHARD;
 void journal_subscription(struct subscription *subscription) ON_SHARD;
-void journal_forget(struct shard *shard, struct kept *kept) ON_SHARD;
+void journal_forget(struct shard *shard, struct kept *kept, bool replaced) ON_SHARD;
 
 /* A record without an object, known by its key: a packet id that awaits its PUBREL, a delivery that
  * is not in memory. 0 is nothing. */
@@ -87,6 +100,9 @@ void journal_spill(struct session *session) ON_SHARD;
 /* The store's words to a shard, from any thread; false without memory: to be said again. */
 bool journal_tell_safe(struct shard *shard, uint64_t number, uint64_t newest_key);
 bool journal_tell_failing(struct shard *shard, bool failing);
+
+/* The batch did not fit, and nothing of it was written: it is with the shard again. */
+bool journal_tell_full(struct shard *shard, uint64_t number);
 
 /* The records' values and their messages in the order of the request; NULL: not to be had. Takes
  * the references if it returns true. */

@@ -4,6 +4,8 @@
 
 #include "core/journal.h"
 
+enum { JOURNAL_RELIEF_MAX = 64 };       /* on a full disk: what a commit touches costs pages */
+
 /* The thing's record is to be written (again); journal_keep() gives it its key first. */
 void journal_dirty(struct shard *shard, struct kept *kept) ON_SHARD;
 void journal_keep(struct shard *shard, struct kept *kept, enum kept_kind kind) ON_SHARD;

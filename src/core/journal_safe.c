@@ -7,6 +7,8 @@
 #include "core/journal_internal.h"
 #include "core/session.h"
 
+enum { FULL_MS = 500, RELIEF_RETRY_MS = 50 };
+
 static void hold(struct entry *entry)
 {
         entry->kept.place = KEPT_HELD;
@@ -95,51 +97,155 @@ ON_SHARD static void confirm_exact(struct journal *journal)
                         loop_mail(&shard->loop, i, &look_ops, sizeof(struct mail));
 }
 
-struct safe_mail {
-        struct mail mail;
-        uint64_t    number;
-        uint64_t    newest_key;
-};
-
-static void safe_deliver(struct loop *loop, struct mail *mail)
+static void forget_removed(struct journal *journal)
 {
-        const struct safe_mail *safe    = (const struct safe_mail *)(const void *)mail;
-        struct journal         *journal = &shard_of(loop)->journal;
-        struct list            *link;
+        size_t done = journal->removed_flying;
 
-        on_shard(loop);
-        assert(safe->number == journal->posted && journal->safe + 1 == journal->posted);
-        journal->safe = safe->number;
-        if (journal->next_key <= safe->newest_key / SHARDS_MAX)
-                journal->next_key = safe->newest_key / SHARDS_MAX + 1;
+        if (done == 0)
+                return;
+        journal->removed_flying = 0;
+        journal->removed_count -= done;
+        memmove(journal->removed, journal->removed + done,
+                journal->removed_count * sizeof journal->removed[0]);
+}
+
+/* ---- the batch is safe ----------------------------------------------------------------------- */
+
+ON_SHARD static void batch_is_safe(struct journal *journal, uint64_t newest_key)
+{
+        struct shard *shard = journal->shard;
+        struct list  *link;
+
+        journal->safe = journal->posted;
+        if (journal->next_key <= newest_key / SHARDS_MAX)
+                journal->next_key = newest_key / SHARDS_MAX + 1;
+        forget_removed(journal);
+        if (!journal->relief)
+                journal->full_until_ms = 0;
+        else if (journal->relief_max < JOURNAL_RELIEF_MAX)
+                journal->relief_max *= 2;
         while ((link = list_pop(&journal->flying)) != NULL)
                 kept_is_safe(list_entry(link, struct kept, in_journal));
         confirm_exact(journal);
         journal_pass_barriers(journal, journal->safe);
         look_at_held(journal);
         spill(journal);
-        if (shard_of(loop)->broker->store->level == DURABILITY_STRICT)
+        if (shard->broker->store->level == DURABILITY_STRICT)
                 journal_post_lingered(journal); /* what gathered meanwhile */
         else if (journal->cut || journal->hurried)
                 journal_post(journal);
         else if (journal_has_changes(journal) || !list_empty(&journal->exact))
-                journal_urge(journal->shard);
+                journal_urge(shard);
 }
 
-static const struct mail_ops safe_ops = { "journal safe", safe_deliver, NULL };
+/* ---- the batch did not fit ------------------------------------------------------------------- */
 
-bool journal_tell_safe(struct shard *shard, uint64_t number, uint64_t newest_key)
+/* Released meanwhile: its packet id must not be kept any more. */
+ON_SHARD static void unput_awaiting(struct receipt *receipt)
 {
-        struct parcel    *parcel = NULL;
-        struct safe_mail *mail   = (struct safe_mail *)(void *)parcel_append(
-                &parcel, &safe_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
+        struct session *session = receipt->session;
+
+        if (session == NULL || receipt->key == 0)
+                return;
+        if (awaiting_rel_key(&session->awaiting_rel, receipt->packet_id) == receipt->key)
+                awaiting_rel_set_key(&session->awaiting_rel, receipt->packet_id, 0);
+        else
+                receipt_detach(receipt);
+        receipt->key = 0;
+}
+
+/* In front of what has gathered since. */
+static void put_back(struct list *front, struct list *to)
+{
+        list_splice(front, to);
+        list_splice(to, front);
+}
+
+ON_SHARD static void take_back(struct journal *journal)
+{
+        put_back(&journal->flying, &journal->dirty);
+        put_back(&journal->exact_flying, &journal->exact);
+        list_each(link, after, &journal->dirty) {
+                struct kept *kept = list_entry(link, struct kept, in_journal);
+
+                kept->place = KEPT_DIRTY;
+                kept->posted &= kept->first_in != (uint32_t)journal->posted;
+        }
+        list_each(link, after, &journal->exact)
+                unput_awaiting(list_entry(link, struct receipt, in_journal));
+        journal->removed_flying = 0;
+        journal->posted--;
+        list_each(link, after, &journal->barriers) {
+                struct receipt *receipt = list_entry(link, struct receipt, in_journal);
+
+                if (receipt->batch > journal->posted + 1)
+                        receipt->batch = journal->posted + 1;
+        }
+}
+
+ON_SHARD static void batch_is_full(struct journal *journal)
+{
+        struct loop *loop = &journal->shard->loop;
+
+        take_back(journal);
+        if (!journal->relief) {
+                journal->full_until_ms = loop->now.mono_ms + FULL_MS;
+                journal_post(journal);
+                return;
+        }
+        if (journal->relief_max > 1)    /* even that was too much */
+                journal->relief_max /= 2;
+        loop_timer(loop, &journal->linger, RELIEF_RETRY_MS);
+}
+
+/* ---- the store's words ----------------------------------------------------------------------- */
+
+struct batch_mail {
+        struct mail mail;
+        bool        full;
+        uint64_t    number;
+        uint64_t    newest_key;
+};
+
+static void batch_deliver(struct loop *loop, struct mail *mail)
+{
+        const struct batch_mail *batch   = (const struct batch_mail *)(const void *)mail;
+        struct journal          *journal = &shard_of(loop)->journal;
+
+        on_shard(loop);
+        assert(batch->number == journal->posted && journal->safe + 1 == journal->posted);
+        if (batch->full)
+                batch_is_full(journal);
+        else
+                batch_is_safe(journal, batch->newest_key);
+}
+
+static const struct mail_ops batch_ops = { "journal batch", batch_deliver, NULL };
+
+static bool tell_of_batch(struct shard *shard, const struct batch_mail *what)
+{
+        struct parcel     *parcel = NULL;
+        struct batch_mail *mail   = (struct batch_mail *)(void *)parcel_append(
+                &parcel, &batch_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
 
         if (mail == NULL)
                 return false;
-        mail->number     = number;
-        mail->newest_key = newest_key;
+        mail->full       = what->full;
+        mail->number     = what->number;
+        mail->newest_key = what->newest_key;
         loop_post(&shard->loop, parcel);
         return true;
+}
+
+bool journal_tell_safe(struct shard *shard, uint64_t number, uint64_t newest_key)
+{
+        return tell_of_batch(shard, &(struct batch_mail){ .number     = number,
+                                                          .newest_key = newest_key });
+}
+
+bool journal_tell_full(struct shard *shard, uint64_t number)
+{
+        return tell_of_batch(shard, &(struct batch_mail){ .number = number, .full = true });
 }
 
 struct failing_mail {

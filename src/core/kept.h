@@ -17,6 +17,7 @@ struct kept {
         enum kept_kind  kind;
         enum kept_place place;
         bool            posted;         /* the record is in the store, or on its way there */
+        uint32_t        first_in;       /* the batch with its first record, the lower bits */
         uint32_t        since_ms;       /* a dirty one: when it became so, the lower bits */
 };
 

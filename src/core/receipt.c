@@ -207,8 +207,12 @@ void receipt_release(struct session *session, uint16_t packet_id)
 {
         struct receipt *receipt = receipt_find(session, packet_id);
 
-        if (receipt == NULL)
-                return;
+        if (receipt != NULL)
+                receipt_detach(receipt);
+}
+
+void receipt_detach(struct receipt *receipt)
+{
         list_remove(&receipt->in_session);
         receipt->session = NULL;
 }

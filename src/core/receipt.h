@@ -33,6 +33,7 @@ struct receipt {
         bool             remote;        /* another shard has had the message */
         bool             finished;
         uint16_t         packet_id;     /* of an exact one */
+        uint64_t         key;           /* of its record; 0: never on its way */
         uint32_t         owed_here;     /* of `owed`: records of the origin's own */
         struct guid      guid;
         struct session  *session;       /* of an exact one; NULL once it has ended */
@@ -74,6 +75,7 @@ struct receipt *receipt_find(struct session *session, uint16_t packet_id) ON_SHA
 
 /* The packet id is free again: it is not to be kept for that message any more. */
 void receipt_release(struct session *session, uint16_t packet_id) ON_SHARD;
+void receipt_detach(struct receipt *receipt) ON_SHARD;
 
 /* The journal's: the origin's work is done. */
 void receipt_finish(struct receipt *receipt) ON_SHARD;

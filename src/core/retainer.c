@@ -131,7 +131,7 @@ bool retainer_put(struct retainer *retainer, struct message *message, struct ent
 
         struct message *old = node->message;
 
-        entry_pay_later(node->entry);           /* when what replaces it is safe */
+        entry_replace(node->entry);             /* it goes when what replaces it is safe */
         entry_free(node->entry);
         node->entry   = entry;
         node->message = message_get(message);

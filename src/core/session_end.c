@@ -110,7 +110,7 @@ ON_SHARD static void hand_over(struct session *session, const struct delivery *d
                         continue;
                 atomic_store_explicit(&subscription->member->online, false, memory_order_relaxed);
                 pass_on(session, subscription, delivery);
-                entry_pay_later(delivery->entry);
+                entry_replace(delivery->entry);
                 return;
         }
 }
@@ -192,7 +192,7 @@ void session_free(struct session *session)
                 list_remove(&session->in_spilling);
         if (list_linked(&session->in_loading))
                 list_remove(&session->in_loading);
-        journal_forget(shard, &session->kept);
+        journal_forget(shard, &session->kept, true);    /* what is handed over is its still */
         if (session->durability != DURABILITY_MEMORY)
                 atomic_fetch_sub_explicit(&shard->broker->kept_sessions, 1, memory_order_relaxed);
         mem_free((char *)session->client_id.ptr);

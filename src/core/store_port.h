@@ -58,9 +58,10 @@ struct store_port;
 
 /* Any thread may call them. */
 struct store_port_ops {
-        /* Takes the batch of a shard; its number comes back by journal_safe(). */
+        /* Takes the batch of a shard; its number comes back by journal_tell_safe(), or, when there
+         * is no room for it, by journal_tell_full(). `relief`: it takes no room, but makes some. */
         void (*post)(struct store_port *port, unsigned shard, uint64_t number,
-                     struct parcel *batch);
+                     struct parcel *batch, bool relief);
 
         /* False without memory. */
         bool (*load)(struct store_port *port, const struct store_load *load);

@@ -115,7 +115,7 @@ ON_SHARD static void forget(struct subscription *subscription)
         map_remove(&session->subscriptions, subscription_name_of(subscription));
         review_moved(session);
         route_out(subscription);
-        journal_forget(session->shard, &subscription->kept);
+        journal_forget(session->shard, &subscription->kept, true);
         stat_change(&session->shard->stats.subscriptions, -1);
         mem_free(subscription);
 }

@@ -110,9 +110,11 @@ void           vault_free(struct vault *vault);
 struct engine *engine_memory_open(struct vault *vault);
 
 /* Faults, for tests: the commits after this many fail with FULL (UINT64_MAX: none), until it is
- * set anew; after that many changes one fails, once; no transaction begins while it is shut; and
- * one byte of the stored value is changed (false: there is no such value). */
+ * set anew; those that need room do while it is tight; after that many changes one fails, once; no
+ * transaction begins while it is shut; and one byte of the stored value is changed (false: there is
+ * no such value). */
 void vault_fill_after(struct vault *vault, uint64_t commits);
+void vault_tighten(struct vault *vault, bool tight);
 void vault_fail_after(struct vault *vault, uint64_t changes);
 void vault_shut(struct vault *vault, bool shut);
 bool vault_damage(struct vault *vault, enum engine_table table, struct str key, size_t at);

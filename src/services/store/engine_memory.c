@@ -31,6 +31,7 @@ struct vault {
         uint64_t     commits_left;
         uint64_t     changes_left;      /* until one fails; UINT64_MAX: none does */
         bool         shut;
+        bool         tight;             /* no commit may need room */
 };
 
 struct memory_engine {
@@ -196,12 +197,26 @@ static void memory_abort(struct engine *engine)
         m->open = false;
 }
 
+/* Does the transaction need room? */
+static bool grows(const struct memory_engine *m)
+{
+        uint64_t before = 0, after = 0;
+
+        for (size_t i = 0; i < m->undo_count; i++) {
+                const struct undo *undo = &m->undos[i];
+
+                before += undo->before != NULL ? size_of(undo->before) : 0;
+                after += undo->after != NULL ? size_of(undo->after) : 0;
+        }
+        return after > before;
+}
+
 static enum engine_result memory_commit(struct engine *engine)
 {
         struct memory_engine *m = memory_of(engine);
 
         assert(m->open);
-        if (m->vault->commits_left == 0) {
+        if (m->vault->commits_left == 0 || (m->vault->tight && grows(m))) {
                 snprintf(engine->why, sizeof engine->why, "the vault is full");
                 memory_abort(engine);
                 return ENGINE_FULL;
@@ -412,6 +427,11 @@ void vault_free(struct vault *vault)
 void vault_fill_after(struct vault *vault, uint64_t commits)
 {
         vault->commits_left = commits;
+}
+
+void vault_tighten(struct vault *vault, bool tight)
+{
+        vault->tight = tight;
 }
 
 void vault_fail_after(struct vault *vault, uint64_t changes)

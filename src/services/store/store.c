@@ -7,6 +7,7 @@
 #include "services/store/store_internal.h"
 
 enum { RETRY_MS = 500, GROWS_MAX = 40 };
+enum { FULL_MS = 2000 };        /* without a batch that did not fit: nobody has one any more */
 
 #define STORE_ALARM "store_failing"
 
@@ -15,6 +16,7 @@ struct batch_mail {
         struct parcel *parcel;          /* owned */
         uint64_t       number;
         uint32_t       shard;
+        bool           relief;
 };
 
 struct load_mail {
@@ -36,12 +38,14 @@ static void batch_deliver(struct loop *loop, struct mail *mail)
         struct taken      *taken = &store->taken[batch->shard];
 
         on_shard(loop);
-        assert(taken->parcel == NULL && !taken->written);
-        *taken = (struct taken){ .parcel = TAKE(batch->parcel), .number = batch->number };
+        assert(taken->parcel == NULL && !taken->written && !taken->refused);
+        *taken = (struct taken){ .parcel = TAKE(batch->parcel),
+                                 .number = batch->number,
+                                 .relief = batch->relief };
         taken->bytes = taken->parcel->len;
         atomic_fetch_add_explicit(&store->port.stats.unsynced_bytes, taken->bytes,
                                   memory_order_relaxed);
-        if (!store->failing)
+        if (!store->stuck)
                 loop_at_turn_end(loop, &store->commit);
 }
 
@@ -55,7 +59,7 @@ static const struct mail_ops batch_ops = { "store batch", batch_deliver, batch_d
 /* Without memory for this small mail nothing would ever be safe again: it is tried until there is
  * some, which the shard notices as a long turn. */
 static void store_post(struct store_port *port, unsigned shard, uint64_t number,
-                       struct parcel *batch)
+                       struct parcel *batch, bool relief)
 {
         struct store      *store  = list_entry(port, struct store, port);
         struct parcel     *parcel = NULL;
@@ -68,6 +72,7 @@ static void store_post(struct store_port *port, unsigned shard, uint64_t number,
         mail->parcel = batch;
         mail->number = number;
         mail->shard  = shard;
+        mail->relief = relief;
         loop_post(&store->loop, parcel);
 }
 
@@ -132,8 +137,8 @@ static enum engine_result put_marks(struct store *store)
                                        buffer_str(&store->scratch));
 }
 
-/* All that was taken, in one transaction. */
-static enum engine_result write_taken(struct store *store, uint64_t *count)
+/* All that was taken of one sort, in one transaction. */
+static enum engine_result write_taken(struct store *store, bool relief, uint64_t *count)
 {
         struct engine     *engine = store->engine;
         enum engine_result result = engine->ops->begin(engine);
@@ -144,9 +149,9 @@ static enum engine_result write_taken(struct store *store, uint64_t *count)
         store->next_marks = store->marks;
         store->last_body  = (struct guid){ 0 };
         for (unsigned i = 0; i < store->broker->shard_count && result == ENGINE_OK; i++)
-                if (store->taken[i].parcel != NULL && !store->taken[i].written)
+                if (store->taken[i].parcel != NULL && store->taken[i].relief == relief)
                         result = apply_batch(store, &store->taken[i], count);
-        if (result == ENGINE_OK)
+        if (result == ENGINE_OK && !relief)
                 result = put_marks(store);
         if (result != ENGINE_OK) {
                 engine->ops->abort(engine);
@@ -160,29 +165,31 @@ static enum engine_result write_taken(struct store *store, uint64_t *count)
         return result;
 }
 
-static enum engine_result write_growing(struct store *store, uint64_t *count)
+static enum engine_result write_growing(struct store *store, bool relief, uint64_t *count)
 {
-        enum engine_result result = write_taken(store, count);
+        enum engine_result result = write_taken(store, relief, count);
 
         for (unsigned i = 0; result == ENGINE_GROW && i < GROWS_MAX; i++) {
                 result = store->engine->ops->grow(store->engine);
                 if (result == ENGINE_OK)
-                        result = write_taken(store, count);
+                        result = write_taken(store, relief, count);
         }
         return result;
 }
 
 /* Shards that cannot be told for want of memory are told at the next retry. */
-ON_SHARD static void tell_safe(struct store *store)
+ON_SHARD static void tell_all(struct store *store)
 {
         bool all = true;
 
         for (unsigned i = 0; i < store->broker->shard_count; i++) {
                 struct taken *taken = &store->taken[i];
+                struct shard *shard = store->broker->shards[i];
 
-                if (!taken->written)
+                if (!taken->written && !taken->refused)
                         continue;
-                if (journal_tell_safe(store->broker->shards[i], taken->number, store->newest_key))
+                if (taken->written ? journal_tell_safe(shard, taken->number, store->newest_key)
+                                   : journal_tell_full(shard, taken->number))
                         *taken = (struct taken){ .parcel = NULL };
                 else
                         all = false;
@@ -231,32 +238,59 @@ static void count_commit(struct store *store, uint64_t count, uint64_t began_us)
                               memory_order_relaxed);
 }
 
-static void on_commit(struct loop *loop, struct chore *chore)
+static bool has_taken(const struct store *store, bool relief)
 {
-        struct store      *store    = list_entry(chore, struct store, commit);
-        uint64_t           began_us = now_us(store), count = 0;
-        enum engine_result result;
+        for (unsigned i = 0; i < store->broker->shard_count; i++)
+                if (store->taken[i].parcel != NULL && store->taken[i].relief == relief)
+                        return true;
+        return false;
+}
 
-        on_shard(loop);
-        result = write_growing(store, &count);
-        if (result != ENGINE_OK) {
-                change_state(store, true);
-                loop_timer(loop, &store->retry, RETRY_MS);
-                return;
-        }
-        count_commit(store, count, began_us);
+/* They are written, or did not fit. */
+static void let_go(struct store *store, bool relief, bool written)
+{
         for (unsigned i = 0; i < store->broker->shard_count; i++) {
                 struct taken *taken = &store->taken[i];
 
-                if (taken->parcel == NULL)
+                if (taken->parcel == NULL || taken->relief != relief)
                         continue;
                 atomic_fetch_sub_explicit(&store->port.stats.unsynced_bytes, taken->bytes,
                                           memory_order_relaxed);
                 parcel_drop(TAKE(taken->parcel));
-                taken->written = true;
+                taken->written = written;
+                taken->refused = !written;
         }
-        change_state(store, false);
-        tell_safe(store);
+}
+
+/* What does not fit goes back to its shards, which send what makes room. What cannot be written
+ * for another reason stays here and is tried again. */
+ON_SHARD static void commit(struct store *store, bool relief)
+{
+        uint64_t           began_us = now_us(store), count = 0;
+        enum engine_result result;
+
+        if (store->stuck || !has_taken(store, relief))
+                return;
+        result = write_growing(store, relief, &count);
+        if (result == ENGINE_OK)
+                count_commit(store, count, began_us);
+        if (result == ENGINE_OK || result == ENGINE_FULL)
+                let_go(store, relief, result == ENGINE_OK);
+        store->stuck = result != ENGINE_OK && result != ENGINE_FULL;
+        if (result != ENGINE_OK)
+                loop_timer(&store->loop, &store->retry, store->stuck ? RETRY_MS : FULL_MS);
+        if (result != ENGINE_OK || !relief)
+                change_state(store, result != ENGINE_OK);
+        tell_all(store);
+}
+
+static void on_commit(struct loop *loop, struct chore *chore)
+{
+        struct store *store = list_entry(chore, struct store, commit);
+
+        on_shard(loop);
+        commit(store, true);
+        commit(store, false);
 }
 
 static void on_retry(struct loop *loop, struct timer *timer)
@@ -264,8 +298,12 @@ static void on_retry(struct loop *loop, struct timer *timer)
         struct store *store = list_entry(timer, struct store, retry);
 
         on_shard(loop);
-        tell_safe(store);
-        loop_at_turn_end(loop, &store->commit);
+        store->stuck = false;
+        tell_all(store);
+        if (has_taken(store, false) || has_taken(store, true))
+                loop_at_turn_end(loop, &store->commit);
+        else
+                change_state(store, false);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

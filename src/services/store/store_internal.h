@@ -11,7 +11,9 @@ struct taken {
         struct parcel *parcel;          /* owned; NULL: none */
         uint64_t       number;
         uint64_t       bytes;
+        bool           relief;          /* it takes no room */
         bool           written;         /* it is safe; the shard has not been told yet */
+        bool           refused;         /* it did not fit; likewise */
 };
 
 struct store {
@@ -30,6 +32,7 @@ struct store {
         struct buffer       scratch;
         uint64_t            newest_key;
         bool                failing;
+        bool                stuck;      /* what was taken waits for the retry */
 };
 
 /* The value as it was is moved where it harms nobody, with a log line. Within a transaction. */
