@@ -1,6 +1,5 @@
 #include "base/path.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -121,13 +120,7 @@ bool path_next(struct str *list, char *item, size_t size)
 {
         struct str part;
 
-        if (list->len == 0 || !str_cut(list, ',', &part))
-                return false;
-        while (part.len > 0 && isspace((unsigned char)part.ptr[0]))
-                part = str_skip(part, 1);
-        while (part.len > 0 && isspace((unsigned char)part.ptr[part.len - 1]))
-                part.len--;
-        if (part.len >= size)
+        if (list->len == 0 || !str_list_cut(list, &part) || part.len >= size)
                 return false;
         memcpy(item, part.ptr, part.len);
         item[part.len] = '\0';

@@ -46,10 +46,16 @@ enum {
         TYPES_INET = TYPES_ALL & ~BIT(UNIX),
         TYPES_WEB  = BIT(WS) | BIT(WSS),
         TYPES_UNIX = BIT(UNIX),
+        TYPES_TLS  = BIT(TLS) | BIT(WSS),
 };
 
 static const char *const anonymous_words[] = { "default", "on", "off", NULL }; /* by enum */
 static const char *const version_words[]   = { "3.1", "3.1.1", "5", NULL };
+static const char *const tls_version_words[] = { "tlsv1.2,tlsv1.3", "tlsv1.3", "tlsv1.2", NULL };
+static const char *const verify_words[]      = { "none", "peer", "verify_none", "verify_peer",
+                                                 NULL };
+static const char *const tls_name_words[] = { "none", "cn", "dn", "san_dns", "san_email", "san_uri",
+                                              NULL };
 
 const struct listener_option listener_options[] = {
 #include "broker/listener.tbl.h"
@@ -63,7 +69,8 @@ static const struct config_listener listener_default = {
         .name = "external", .max_connections = 102400, .backlog = 1024,
         .durability = DURABILITY_STRICT, .versions = 7, .nodelay = true, .keepalive_s = 60,
         .proxy_timeout_ms = 3000, .socket_mode = 0660, .paths = "/mqtt",
-        .require_subprotocol = true
+        .require_subprotocol = true,
+        .tls = { .depth = 4, .server_order = true, .tickets = true }
 };
 static const char external_bind[] = "[::]:1883";
 
@@ -143,6 +150,23 @@ static bool rules_allow_nobody(const struct config_listener *listener)
         return any;
 }
 
+/* A name that nobody can prove would keep everybody out. */
+static void check_tls(const struct tls_config *tls, const char *where, const char *key,
+                      struct config_errors *errors)
+{
+        bool named = tls->username != TLS_NAME_NONE || tls->client_id != TLS_NAME_NONE;
+
+        if (tls->certificates[0] == '\0' && tls->psk_file[0] == '\0')
+                config_error(errors, "%s: %s has no certificate; add %s.certfile = PATH", where,
+                             key, key);
+        if (tls_verifies(tls) && tls->ca_file[0] == '\0' && tls->ca_dir[0] == '\0')
+                config_error(errors, "%s: %s.verify = peer needs %s.cacertfile = PATH", where, key,
+                             key);
+        if (named && !tls_verifies(tls) && tls->psk_file[0] == '\0')
+                config_error(errors, "%s: %s takes names from certificates and asks for none; add "
+                             "%s.verify = peer", where, key, key);
+}
+
 void config_listener_check(struct config *config, const char *where, struct config_errors *errors)
 {
         char key[LISTENER_KEY_SIZE], why[OPTION_WHY_SIZE];
@@ -155,9 +179,8 @@ void config_listener_check(struct config *config, const char *where, struct conf
                 if (listener->paths[0] == '\0')
                         config_error(errors, "%s: %s.path is empty; it is /mqtt by default", where,
                                      key);
-                if (type == LISTENER_TLS || type == LISTENER_WSS)
-                        config_error(errors, "%s: %s: listeners of this type are not built yet",
-                                     where, key);
+                if (listener_is_tls(listener->type))
+                        check_tls(&listener->tls, where, key, errors);
                 if (rules_allow_nobody(listener))
                         config_error(errors, "%s: %s.access: no rule allows anyone; whom none "
                                      "matches is denied, so add %s.access.N = allow all", where,
@@ -230,7 +253,9 @@ void config_listener_terms(const struct config_listener *listener, struct client
 {
         out->max_connections      = listener->max_connections;
         out->durability           = listener->durability;
-        out->identity_as_username = listener->identity_as_username;
+        out->identity_as_username = listener->identity_as_username ||
+                                    listener->tls.username != TLS_NAME_NONE;
+        out->identity_as_client_id = listener->tls.client_id != TLS_NAME_NONE;
         out->mountpoint           = listener->mountpoint[0] != '\0' ? listener->mountpoint : NULL;
         out->versions             = listener->versions;
         out->anonymous            = listener->anonymous;

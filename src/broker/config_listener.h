@@ -13,6 +13,7 @@
 #include "core/access.h"
 #include "core/store_port.h"
 #include "net/address.h"
+#include "net/tls_config.h"
 
 struct config;
 struct config_errors;
@@ -43,6 +44,7 @@ struct config_listener {
         bool            proxy_protocol;
         char            proxy_trusted[512];     /* networks_contain() */
         uint32_t        proxy_timeout_ms;
+        struct tls_config tls;                  /* tls, wss */
         uint32_t        socket_mode;            /* unix: of the socket file */
         char            socket_owner[64];       /* unix: empty: the broker's own */
         char            socket_group[64];
@@ -53,6 +55,11 @@ struct config_listener {
         bool            require_subprotocol;
         bool            implied;                /* the default; a configured one replaces it */
 };
+
+static inline bool listener_is_tls(enum listener_type type)
+{
+        return type == LISTENER_TLS || type == LISTENER_WSS;
+}
 
 /* A row of the table: an option, and which types of listener have it. */
 struct listener_option {

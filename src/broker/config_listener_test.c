@@ -105,36 +105,63 @@ TEST(what_is_wrong_is_told)
         }
 }
 
+/* All that config_check() says. */
+static void expect_wrong(struct config *config, const char *lines)
+{
+        struct config_errors errors = { 0 };
+
+        EXPECT(!config_check(config, "a.conf", &errors));
+        EXPECT(str_eq(buffer_str(&errors.text), str_of(lines)), "%.*s",
+               STR_ARGS(buffer_str(&errors.text)));
+        config_errors_deinit(&errors);
+}
+
+static void expect_right(struct config *config)
+{
+        struct config_errors errors = { 0 };
+
+        EXPECT(config_check(config, "a.conf", &errors));
+        config_errors_deinit(&errors);
+}
+
 TEST(an_address_is_asked_for)
 {
-        struct config       *config = fresh();
-        struct config_errors errors = { 0 };
+        struct config *config = fresh();
 
         set(config, "listener.tcp.external.backlog", "9");      /* has one of its own */
         set(config, "listener.unix.external.mode", "0600");
-        EXPECT(!config_check(config, "a.conf", &errors));
-        EXPECT(str_eq(buffer_str(&errors.text),
-                      STR("a.conf: listener.unix.external has no address; add "
-                          "listener.unix.external = PATH\n")),
-               "%.*s", STR_ARGS(buffer_str(&errors.text)));
-        config_errors_deinit(&errors);
+        expect_wrong(config, "a.conf: listener.unix.external has no address; add "
+                             "listener.unix.external = PATH\n");
 }
 
 TEST(rules_that_let_nobody_in_are_a_mistake)
 {
-        struct config       *config = fresh();
-        struct config_errors errors = { 0 };
+        struct config *config = fresh();
 
         set(config, "listener.tcp.external.access.3", "deny 10.0.0.0/8");
-        EXPECT(!config_check(config, "a.conf", &errors));
-        EXPECT(str_eq(buffer_str(&errors.text),
-                      STR("a.conf: listener.tcp.external.access: no rule allows anyone; whom none "
-                          "matches is denied, so add listener.tcp.external.access.N = allow "
-                          "all\n")),
-               "%.*s", STR_ARGS(buffer_str(&errors.text)));
-        config_errors_deinit(&errors);
+        expect_wrong(config, "a.conf: listener.tcp.external.access: no rule allows anyone; whom "
+                             "none matches is denied, so add listener.tcp.external.access.N = "
+                             "allow all\n");
         set(config, "listener.tcp.external.access.4", "allow all");
-        EXPECT(config_check(config, "a.conf", &errors));
+        expect_right(config);
+}
+
+TEST(a_tls_listener_has_a_certificate_and_asks_for_what_it_takes_names_from)
+{
+        struct config *config = fresh();
+
+        set(config, "listener.ssl.a", "8883");
+        set(config, "listener.tls.a.peer_cert_as_username", "cn");
+        expect_wrong(config, "a.conf: listener.tls.a has no certificate; add "
+                             "listener.tls.a.certfile = PATH\n"
+                             "a.conf: listener.tls.a takes names from certificates and asks for "
+                             "none; add listener.tls.a.verify = peer\n");
+        set(config, "listener.tls.a.certfile", "a.pem");
+        set(config, "listener.tls.a.verify", "verify_peer");
+        expect_wrong(config, "a.conf: listener.tls.a.verify = peer needs "
+                             "listener.tls.a.cacertfile = PATH\n");
+        set(config, "listener.tls.a.cacertdir", "/ca");
+        expect_right(config);
 }
 
 TEST(a_difference_names_every_key)
@@ -171,4 +198,5 @@ TEST(a_difference_names_every_key)
 
 SUITE(config_listener, CASE(types_have_names_and_an_alias), CASE(what_is_wrong_is_told),
       CASE(an_address_is_asked_for), CASE(rules_that_let_nobody_in_are_a_mistake),
+      CASE(a_tls_listener_has_a_certificate_and_asks_for_what_it_takes_names_from),
       CASE(a_difference_names_every_key))

@@ -11,8 +11,10 @@
 #include "net/listener.h"
 #include "net/network.h"
 #include "net/transport_proxy.h"
+#include "net/transport_tls.h"
 #include "net/transport_websocket.h"
 #include "net/unix_socket.h"
+#include "services/certificates/certificates.h"
 
 enum { STRANGERS_LOGGED = 10 };         /* a second and door */
 
@@ -32,14 +34,17 @@ struct gate {
         char                   name[64];        /* "tcp:external" */
         char                   rules[LISTENER_RULES_MAX * LISTENER_RULE_SIZE];
         struct doors          *doors;
+        struct certificates_slot *certificates; /* TLS; NULL: plain */
         bool                   has_file;        /* Unix: the socket's, to be removed */
         struct door            door[];          /* [shard_count] */
 };
 
 struct doors {
-        struct broker *broker;
-        unsigned       count;
-        struct gate   *gates[CONFIG_LISTENERS_MAX];
+        struct broker       *broker;
+        struct certificates *certificates;
+        unsigned             count;
+        struct gate         *gates[CONFIG_LISTENERS_MAX];
+        struct tls_pace      paces[];           /* [shard_count], of all doors of a shard */
 };
 
 /* A connection for another shard than the one that accepted it. */
@@ -52,7 +57,8 @@ struct arrival_mail {
 static bool              is_proxy(const struct gate *gate, const struct transport *transport);
 static void              refuse_stranger(struct gate *gate, struct shard *shard,
                                          struct transport *transport) ON_SHARD;
-static struct transport *add_layers(const struct gate *gate, struct transport *transport);
+static struct transport *add_layers(const struct gate *gate, struct shard *shard,
+                                    struct transport *transport) ON_SHARD;
 static void              enter(struct gate *gate, struct shard *shard,
                                struct transport *transport) ON_SHARD;
 static bool              open_gate(struct gate *gate, struct supervisor *supervisor);
@@ -140,18 +146,28 @@ static void enter(struct gate *gate, struct shard *shard, struct transport *tran
                 refuse_stranger(gate, shard, transport);
                 return;
         }
-        transport = add_layers(gate, transport);
+        transport = add_layers(gate, shard, transport);
         if (transport != NULL)
                 client_accept(manager, transport, &gate->clients);
 }
 
 /* What the type of the listener puts above the socket, from below: the PROXY header, TLS,
  * WebSocket. Takes the transport; NULL when a layer could not be made, and all is freed. */
-static struct transport *add_layers(const struct gate *gate, struct transport *transport)
+static struct transport *add_layers(const struct gate *gate, struct shard *shard,
+                                    struct transport *transport)
 {
+        enum listener_type type = gate->config.type;
+        struct tls_pace   *pace = &gate->doors->paces[shard->loop.config.id];
+
+        pace->per_turn = shard->settings->tls_handshakes_per_turn;
         if (gate->config.proxy_protocol)
                 transport = proxy_transport_new(transport);
-        if (transport != NULL && gate->config.type == LISTENER_WS)
+        if (transport != NULL && gate->certificates != NULL) {
+                struct tls_context *context = certificates_get(gate->certificates, shard);
+
+                transport = tls_transport_new(transport, context, pace);
+        }
+        if (transport != NULL && (type == LISTENER_WS || type == LISTENER_WSS))
                 transport = websocket_transport_new(transport, &gate->upgrade);
         return transport;
 }
@@ -202,25 +218,43 @@ static struct gate *gate_new(struct doors *doors, const struct config_listener *
         return gate;
 }
 
-struct doors *doors_open(struct broker *broker, const struct config *config,
-                         struct supervisor *supervisor)
+struct doors *doors_new(struct broker *broker, struct certificates *certificates)
 {
-        struct doors *doors = mem_zalloc(sizeof *doors);
+        struct doors *doors = mem_zalloc(sizeof *doors +
+                                         broker->shard_count * sizeof doors->paces[0]);
 
         if (doors == NULL)
                 return NULL;
-        doors->broker = broker;
+        doors->broker       = broker;
+        doors->certificates = certificates;
+        return doors;
+}
+
+static void set_paces(struct doors *doors)
+{
+        for (unsigned i = 0; i < doors->broker->shard_count; i++) {
+                struct shard   *shard   = doors->broker->shards[i];
+                struct metrics *metrics = &shard->metrics;
+
+                doors->paces[i] = (struct tls_pace){ .loop    = &shard->loop,
+                                                     .good    = &metrics->tls_handshakes,
+                                                     .resumed = &metrics->tls_resumed,
+                                                     .failed  = &metrics->tls_failed };
+        }
+}
+
+bool doors_open(struct doors *doors, const struct config *config, struct supervisor *supervisor)
+{
+        set_paces(doors);
         for (unsigned i = 0; i < config->listener_count; i++) {
                 struct gate *gate = gate_new(doors, &config->listeners[i]);
 
                 if (gate != NULL)
                         doors->gates[doors->count++] = gate;
-                if (gate == NULL || !open_gate(gate, supervisor)) {
-                        doors_free(doors);
-                        return NULL;
-                }
+                if (gate == NULL || !open_gate(gate, supervisor))
+                        return false;
         }
-        return doors;
+        return true;
 }
 
 static bool open_failed(const struct gate *gate, const char *reason)
@@ -275,6 +309,21 @@ static bool open_unix(struct gate *gate)
         return adopt(&gate->door[0], fd);
 }
 
+/* What the listener says of TLS, with what follows from the rest of it. */
+static bool read_certificates(struct gate *gate)
+{
+        struct tls_config *tls = &gate->config.tls;
+        char               why[TLS_WHY_SIZE];
+
+        if (tls->alpn[0] == '\0')
+                snprintf(tls->alpn, sizeof tls->alpn, "%s",
+                         gate->config.type == LISTENER_WSS ? "http/1.1" : "mqtt");
+        if (gate->config.identity_as_username && tls->username == TLS_NAME_NONE)
+                tls->username = TLS_NAME_CN;
+        gate->certificates = certificates_add(gate->doors->certificates, gate->name, tls, why);
+        return gate->certificates != NULL || open_failed(gate, why);
+}
+
 /* Each on a shard of its own. *count: how many there were. */
 static bool open_handed(struct gate *gate, struct supervisor *supervisor, unsigned *count)
 {
@@ -308,6 +357,8 @@ static bool open_gate(struct gate *gate, struct supervisor *supervisor)
         unsigned handed;
         char     text[ADDRESS_TEXT_SIZE];
 
+        if (listener_is_tls(gate->config.type) && !read_certificates(gate))
+                return false;
         if (!open_handed(gate, supervisor, &handed) ||
             (handed == 0 && !(is_unix ? open_unix(gate) : open_tcp(gate))))
                 return false;
@@ -316,13 +367,6 @@ static bool open_gate(struct gate *gate, struct supervisor *supervisor)
             F_TEXT("address", is_unix && handed == 0 ? gate->config.bind : text),
             F_U64("handed_over", handed));
         return true;
-}
-
-static void gate_free(struct gate *gate)
-{
-        for (unsigned i = 0; i < gate->doors->broker->shard_count; i++)
-                listener_close(&gate->door[i].listener);
-        mem_free(gate);
 }
 
 void doors_hide(struct doors *doors)
@@ -336,13 +380,20 @@ void doors_hide(struct doors *doors)
         }
 }
 
+void doors_shut(struct doors *doors)
+{
+        doors_hide(doors);
+        for (unsigned i = 0; i < doors->count; i++)
+                for (unsigned shard = 0; shard < doors->broker->shard_count; shard++)
+                        listener_close(&doors->gates[i]->door[shard].listener);
+}
+
 void doors_free(struct doors *doors)
 {
         if (doors == NULL)
                 return;
-        doors_hide(doors);
         while (doors->count > 0)
-                gate_free(doors->gates[--doors->count]);
+                mem_free(doors->gates[--doors->count]);
         mem_free(doors);
 }
 

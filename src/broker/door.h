@@ -9,14 +9,20 @@
 #include "broker/supervisor.h"
 #include "core/shard.h"
 
+struct certificates;
 struct doors;
 
-/* Opens every listener of the configuration on every shard, all of them or none: then NULL, after a
- * log line that says which and why. A listener whose name the supervisor has sockets for gets these
- * instead of its address. Connections wait until doors_start(). */
-struct doors *doors_open(struct broker *broker, const struct config *config,
-                         struct supervisor *supervisor);
-void          doors_free(struct doors *doors);          /* when no shard runs; NULL is nothing */
+/* Before the shards, whose clients know their doors until they go; after them it is freed. What the
+ * listeners need of TLS is added to `certificates`, which must outlive the doors. NULL without
+ * memory. */
+struct doors *doors_new(struct broker *broker, struct certificates *certificates);
+void          doors_free(struct doors *doors);          /* NULL is nothing */
+
+/* With the shards: opens every listener of the configuration on every shard, all of them or none:
+ * then false, after a log line that says which and why. A listener whose name the supervisor has
+ * sockets for gets these instead of its address. Connections wait until doors_start(). */
+bool doors_open(struct doors *doors, const struct config *config, struct supervisor *supervisor);
+void doors_shut(struct doors *doors);   /* closes them all, when no shard runs any more */
 
 /* Before the shards close theirs: the files of Unix sockets go while they still listen, so that
  * nobody else can have put another there. */

@@ -25,7 +25,8 @@ LISTENER_CHECKED(ALL, "mountpoint", mountpoint, mount_pattern_valid,
                  "client identifier for %c and the username for %u. Rules and other clients see it")
 LISTENER_OPTION(ALL, "use_identity_as_username", SWITCH, identity_as_username, 0, 1, FIXED,
                 "the client's username is what its connection proves, whatever it says: uid:NUMBER "
-                "of a Unix socket, the name in a certificate that a proxy verified")
+                "of a Unix socket, the identity of a pre-shared key, the common name of a "
+                "certificate or of one that a proxy verified; who proves none is refused")
 
 LISTENER_SECTION("Behind a proxy")
 LISTENER_OPTION(ALL, "proxy_protocol", SWITCH, proxy_protocol, 0, 1, FIXED,
@@ -61,6 +62,44 @@ LISTENER_CHECKED(WEB, "trusted_proxies", trusted_proxies, networks_valid,
                  "a list of addresses or networks, such as 127.0.0.1, 10.0.0.0/8", FIXED,
                  "addresses and networks of proxies whose proxy_address_header is believed: "
                  "127.0.0.1, 10.0.0.0/8")
+
+LISTENER_SECTION("TLS")
+LISTENER_OPTION(TLS, "certfile", TEXT, tls.certificates, 0, 0, FIXED,
+                "certificates in PEM, each a file with its chain, by commas. A client gets the one "
+                "for the name it asks for, or the first. Read anew when they change, as all files")
+LISTENER_OPTION(TLS, "keyfile", TEXT, tls.keys, 0, 0, FIXED,
+                "their private keys, in the same order; empty: in the files of the certificates")
+LISTENER_OPTION(TLS, "key_password_file", TEXT, tls.password_file, 0, 0, FIXED,
+                "its first line opens encrypted keys")
+LISTENER_OPTION(TLS, "cacertfile", TEXT, tls.ca_file, 0, 0, FIXED,
+                "the authorities whose client certificates are good")
+LISTENER_OPTION(TLS, "cacertdir", TEXT, tls.ca_dir, 0, 0, FIXED,
+                "the same, a folder whose files are named by openssl rehash")
+LISTENER_OPTION(TLS, "crlfile", TEXT, tls.crl_files, 0, 0, FIXED,
+                "revocation lists, by commas; with any, each authority of a chain must have one")
+LISTENER_ENUM(TLS, "verify", tls.verify, verify_words, FIXED,
+              "whether clients are asked for a certificate, which must be good then")
+LISTENER_OPTION(TLS, "fail_if_no_peer_cert", SWITCH, tls.fail_if_no_peer_cert, 0, 1, FIXED,
+                "refuses who has none, where verify = peer")
+LISTENER_OPTION(TLS, "depth", NUMBER, tls.depth, 0, 100, FIXED,
+                "intermediate certificates between a client's and the authority's")
+LISTENER_ENUM(TLS, "peer_cert_as_username", tls.username, tls_name_words, FIXED,
+              "what of the client's certificate is its username, whatever it says")
+LISTENER_ENUM(TLS, "peer_cert_as_clientid", tls.client_id, tls_name_words, FIXED,
+              "what of it is its client identifier")
+LISTENER_OPTION(TLS, "psk_file", TEXT, tls.psk_file, 0, 0, FIXED,
+                "pre-shared keys: lines IDENTITY:HEXKEY")
+LISTENER_ENUM(TLS, "tls_versions", tls.versions, tls_version_words, FIXED, "that are spoken")
+LISTENER_OPTION(TLS, "ciphers", TEXT, tls.ciphers, 0, 0, FIXED,
+                "of TLS 1.2, as OpenSSL writes them; empty: those with forward secrecy and AEAD")
+LISTENER_OPTION(TLS, "ciphersuites", TEXT, tls.ciphersuites, 0, 0, FIXED,
+                "of TLS 1.3; empty: OpenSSL's")
+LISTENER_OPTION(TLS, "honor_cipher_order", SWITCH, tls.server_order, 0, 1, FIXED,
+                "the broker's order of ciphers counts, not the client's")
+LISTENER_OPTION(TLS, "reuse_sessions", SWITCH, tls.tickets, 0, 1, FIXED,
+                "gives clients tickets with which they resume a session")
+LISTENER_OPTION(TLS, "alpn", TEXT, tls.alpn, 0, 0, FIXED,
+                "protocols that a client may ask for, by commas; empty: mqtt, or http/1.1 for wss")
 
 LISTENER_SECTION("Unix sockets")
 LISTENER_OPTION(UNIX, "mode", OCTAL, socket_mode, 0, 0777, FIXED,

@@ -244,6 +244,12 @@ OPTION("retainer.expiry_interval", SECONDS, settings.retained_expiry_s, 0, UINT3
 OPTION("mqtt.delayed.max_messages", NUMBER, settings.delayed_max_messages, 0, UINT32_MAX, RELOAD,
        "messages that wait for their time ($delayed/)")
 
+SECTION("TLS")
+OPTION("tls.handshakes_per_turn", NUMBER, settings.tls_handshakes_per_turn, 1, 10000, RELOAD,
+       "of one shard, before it looks after its other clients again")
+OPTION("tls.expiry_warning", SECONDS, settings.tls_expiry_warning_s, 0, 31536000, RELOAD,
+       "an alarm is raised when a certificate of a listener is over sooner than that")
+
 SECTION("$SYS")
 OPTION("mqtt.broker.sys_interval", MILLIS, settings.sys_interval_ms, 0, UINT32_MAX, RELOAD,
        "how often $SYS topics are published; 0: never")

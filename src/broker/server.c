@@ -17,6 +17,7 @@
 #include "core/shard.h"
 #include "net/http_client.h"
 #include "services/auth/auth.h"
+#include "services/certificates/certificates.h"
 #include "services/modules/delayed.h"
 #include "services/store/store.h"
 #include "services/sys/sys.h"
@@ -57,6 +58,8 @@ struct server {
         struct snapshot        *snapshots;
         struct store           *store;          /* NULL: durability = memory */
         struct beside           store_beside;
+        struct certificates    *certificates;
+        struct beside           certificates_beside;
         struct sys             *sys;
         struct delayed         *delayed;
         struct rules            rules;
@@ -215,6 +218,33 @@ static bool open_auth(struct server *server)
         return server->auth != NULL;
 }
 
+static bool open_certificates(struct server *server)
+{
+        struct loop_config config = { .poll = poll_epoll_new() };
+
+        if (config.poll != NULL)
+                server->certificates = certificates_new(&server->broker, &config);
+        if (server->certificates == NULL)
+                poll_free(config.poll);
+        return server->certificates != NULL;
+}
+
+static void close_certificates(struct server *server)
+{
+        certificates_free(server->certificates);
+}
+
+static bool make_doors(struct server *server)
+{
+        server->doors = doors_new(&server->broker, server->certificates);
+        return server->doors != NULL;
+}
+
+static void free_doors(struct server *server)
+{
+        doors_free(server->doors);
+}
+
 static bool open_worker(struct server *server, unsigned id, const struct settings *settings)
 {
         struct worker     *worker = mem_zalloc(sizeof *worker);
@@ -254,13 +284,12 @@ static bool open_workers(struct server *server)
 
 static bool open_doors(struct server *server)
 {
-        server->doors = doors_open(&server->broker, &server->config, server->supervisor);
-        return server->doors != NULL;
+        return doors_open(server->doors, &server->config, server->supervisor);
 }
 
 static void close_doors(struct server *server)
 {
-        doors_free(server->doors);
+        doors_shut(server->doors);
 }
 
 /* No thread runs any more: this one takes the roles in turn. */
@@ -320,6 +349,8 @@ static const struct {
         { "http", open_http, close_http },
         { "auth", open_auth, close_auth },
         { "access rules", open_rules, close_rules },
+        { "certificates", open_certificates, close_certificates },
+        { "doors", make_doors, free_doors },
         { "shards", open_workers, close_workers },
         { "recovery", recover_store, NULL },
         { "listeners", open_doors, close_doors },
@@ -364,8 +395,10 @@ struct server *server_new(const struct config *config, struct supervisor *superv
 ON_SHARD static void start_on_shard(struct worker *worker)
 {
         shard_start(&worker->shard);
-        if (worker->shard.loop.config.id == 0)
+        if (worker->shard.loop.config.id == 0) {
                 sys_start(worker->server->sys, &worker->shard);
+                certificates_start(worker->server->certificates, &worker->shard);
+        }
         doors_start(worker->server->doors, &worker->shard);
 }
 
@@ -407,11 +440,14 @@ static void stop_beside(struct beside *beside)
 
 static bool start_actors(struct server *server)
 {
-        struct loop *store = server->store != NULL ? store_loop(server->store) : NULL;
-        struct loop *http  = server->http != NULL ? http_client_loop(server->http) : NULL;
+        struct loop *store  = server->store != NULL ? store_loop(server->store) : NULL;
+        struct loop *http   = server->http != NULL ? http_client_loop(server->http) : NULL;
+        struct loop *reader = certificates_any(server->certificates)
+                                      ? certificates_loop(server->certificates) : NULL;
 
         return start_beside(&server->store_beside, store) &&
-               start_beside(&server->http_beside, http) && auth_start(server->auth);
+               start_beside(&server->http_beside, http) &&
+               start_beside(&server->certificates_beside, reader) && auth_start(server->auth);
 }
 
 bool server_start(struct server *server)
@@ -457,6 +493,7 @@ bool server_apply(struct server *server, const struct config *config)
                 mail->settings = settings;
                 loop_post(&server->workers[i]->shard.loop, parcel);
         }
+        certificates_reload(server->certificates);
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;
         memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
@@ -556,6 +593,7 @@ void server_stop(struct server *server)
         auth_stop(server->auth);
         stop_beside(&server->http_beside);
         stop_beside(&server->store_beside);
+        stop_beside(&server->certificates_beside);
         close_from(server, START_STEPS);
         LOG(INFO, "broker.stopped", F_TEXT("reason", "asked to"));
 }

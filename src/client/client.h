@@ -28,7 +28,8 @@ struct client_listener {
         enum access_anonymous anonymous;
         uint32_t           max_connections;             /* 0: no limit */
         enum durability    durability;                  /* the most that its clients get */
-        bool               identity_as_username;        /* transport_identity() is */
+        bool               identity_as_username;        /* transport_identity() is; who has none */
+        bool               identity_as_client_id;       /* is refused, each */
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
         _Atomic uint64_t   refused;                     /* beyond the limit */
         _Atomic uint64_t   denied;                      /* by the rules */

@@ -12,6 +12,7 @@
 enum { ASSIGN_DRAWS_MAX = 4096 };       /* a draw is at home with 1 in SHARDS_MAX at the worst */
 
 static bool identify(struct client *c, const struct connect_packet *p) ON_SHARD;
+static bool identify_by_transport(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool assign_id(struct client *c) ON_SHARD;
 static enum durability durability_of(const struct client *c) ON_SHARD;
 static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
@@ -55,6 +56,28 @@ void on_connect(struct client *c, const struct packet *packet)
                 ask(c, &held.connect);
 }
 
+/* The identifier is what the connection has proven. */
+static bool identify_by_transport(struct client *c, const struct connect_packet *p)
+{
+        char   text[TRANSPORT_TEXT_SIZE];
+        size_t len  = transport_identity(c->transport, TRANSPORT_CLIENT_ID, text);
+        unsigned home = broker_home(c->shard->broker, str_from(text, len));
+
+        if (len == 0) {
+                client_fail(c, REASON_NOT_AUTHORIZED,
+                            "its listener takes client ids from what connections prove, and this "
+                            "one proves none");
+                return false;
+        }
+        if (home != c->shard->loop.config.id) {
+                c->move_to = home;
+                return true;
+        }
+        c->client_id = str_from(mem_dup(str_from(text, len)), len);
+        c->assigned  = p->client_id.len == 0;           /* it is told */
+        return true;
+}
+
 /* Whose session it is, and where that is at home. */
 static bool identify(struct client *c, const struct connect_packet *p)
 {
@@ -66,6 +89,8 @@ static bool identify(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_CLIENT_IDENTIFIER_NOT_VALID, "client id is too long");
                 return false;
         }
+        if (c->listener->identity_as_client_id)
+                return identify_by_transport(c, p);
         if (p->client_id.len > 0) {
                 unsigned home = broker_home(broker, p->client_id);
 
@@ -142,7 +167,7 @@ static bool remember(struct client *c, const struct connect_packet *p)
 {
         bool enhanced = p->version == MQTT_5 && property_has(&p->properties, PROPERTY_AUTH_METHOD);
 
-        if (!c->assigned)
+        if (c->client_id.ptr == NULL)
                 c->client_id = str_from(mem_dup(p->client_id), p->client_id.len);
         take_identity(c);
         if (p->has_username && !c->identified)
@@ -181,8 +206,12 @@ static bool allowed(struct client *c, const struct connect_packet *p)
 {
         const struct settings *settings = c->shard->settings;
 
+        if (c->listener->identity_as_username && !c->identified)
+                client_fail(c, REASON_NOT_AUTHORIZED,
+                            "its listener takes usernames from what connections prove, and this "
+                            "one proves none");
         /* [MQTT5-3.2.2-12] [MQTT5-3.2.2-13] */
-        if (p->will.present && p->will.qos > settings->max_qos)
+        else if (p->will.present && p->will.qos > settings->max_qos)
                 client_fail(c, REASON_QOS_NOT_SUPPORTED, "QoS of the will beyond the maximum");
         else if (p->will.present && p->will.retain && !settings->retain_available)
                 client_fail(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");

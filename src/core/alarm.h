@@ -5,7 +5,7 @@
 #include "core/shard.h"
 
 /* Tells the hook HOOK_ALARM in the next turn, when nothing is being delivered: who hears of
- * it may publish. `why` in words, of static storage; NULL: the alarm is over. */
+ * it may publish. `why` in words, copied; NULL: the alarm is over. */
 void alarm_tell(struct shard *shard, const char *kind, struct str who, const char *why) ON_SHARD;
 
 /* The same for who is no shard: the first one is told. */

@@ -40,7 +40,7 @@ struct hook_args {
         struct str       topic;
         struct message **message;       /* a replacement takes over the reference it replaces */
         enum reason      reason;
-        const char      *why;           /* of a drop: "queue_full"; static storage */
+        const char      *why;           /* of a drop: "queue_full"; of an alarm: a sentence */
         unsigned         version;       /* of the client's protocol */
         uint16_t         keep_alive_s;
         bool             clean_start;

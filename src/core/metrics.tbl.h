@@ -69,6 +69,9 @@ METRIC(auth_http_cached,         "auth/http/cached",
 METRIC(auth_http_timeout,        "auth/http/timeout",        "of these, not answered in time")
 METRIC(auth_http_failed,         "auth/http/failed",
        "questions without an answer that can be relied on")
+METRIC(tls_handshakes,           "tls/handshakes",           "TLS handshakes that succeeded")
+METRIC(tls_resumed,              "tls/handshakes/resumed",   "of them, by a session ticket")
+METRIC(tls_failed,               "tls/handshakes/failed",    "TLS handshakes that did not")
 METRIC(access_timeout,           "access/timeout",
        "questions that no access provider answered in time")
 METRIC(acl_allow,                "client/acl/allow",         "topics that access rules allowed")

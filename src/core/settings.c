@@ -59,4 +59,7 @@ void settings_init(struct settings *settings)
         settings->store_linger_ms       = 1;
         settings->store_interval_ms     = 1000;
         settings->sys_interval_ms       = 60000;
+
+        settings->tls_handshakes_per_turn = 4;
+        settings->tls_expiry_warning_s    = 14 * 86400;
 }

@@ -77,6 +77,10 @@ struct settings {
         uint32_t store_linger_ms;               /* before a batch is cut, under strict */
         uint32_t store_interval_ms;             /* between batches, under relaxed */
 
+        /* TLS */
+        uint32_t tls_handshakes_per_turn;       /* of one shard */
+        uint32_t tls_expiry_warning_s;          /* an alarm when a certificate is over sooner */
+
         /* $SYS */
         uint32_t sys_interval_ms;               /* 0: off */
 };

@@ -8,7 +8,7 @@
 
 enum {
         TLS_PATH_SIZE        = 512,
-        TLS_PATHS_SIZE       = 2048,
+        TLS_PATHS_SIZE       = 1024,
         TLS_WORDS_SIZE       = 1024,
         TLS_CERTIFICATES_MAX = 64,
 };

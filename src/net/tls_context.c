@@ -27,10 +27,15 @@ static const char ciphers[] =
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
         "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
         "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384";
+
+/* They come first, since who has a shared key is to prove it: a client without offers none of them.
+ * In TLS 1.3 such a key goes with SHA-256. */
 static const char psk_ciphers[] =
-        ":ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256:ECDHE-PSK-AES256-CBC-SHA384:"
+        "ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256:ECDHE-PSK-AES256-CBC-SHA384:"
         "DHE-PSK-AES128-GCM-SHA256:DHE-PSK-AES256-GCM-SHA384:PSK-AES128-GCM-SHA256:"
-        "PSK-AES256-GCM-SHA384";
+        "PSK-AES256-GCM-SHA384:";
+static const char psk_ciphersuites[] =
+        "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 
 /* OpenSSL's words for what failed first of all that went wrong, on this thread. */
 static const char *ssl_words(void)
@@ -191,15 +196,18 @@ static bool set_versions(SSL_CTX *ssl, enum tls_versions versions)
 
 static bool set_ciphers(SSL_CTX *ssl, const struct tls_config *config, char *why)
 {
+        bool keyed = config->psk_file[0] != '\0';
         char ours[sizeof ciphers + sizeof psk_ciphers];
 
-        snprintf(ours, sizeof ours, "%s%s", ciphers, config->psk_file[0] ? psk_ciphers : "");
+        snprintf(ours, sizeof ours, "%s%s", keyed ? psk_ciphers : "", ciphers);
         if (SSL_CTX_set_cipher_list(ssl, config->ciphers[0] ? config->ciphers : ours) != 1)
                 return blame(why, "ciphers", config->ciphers, "OpenSSL knows none of these");
         if (config->ciphersuites[0] != '\0' &&
             SSL_CTX_set_ciphersuites(ssl, config->ciphersuites) != 1)
                 return blame(why, "ciphersuites", config->ciphersuites,
                              "OpenSSL does not know one of these");
+        if (keyed && config->ciphersuites[0] == '\0')
+                SSL_CTX_set_ciphersuites(ssl, psk_ciphersuites);
         return true;
 }
 
@@ -209,7 +217,7 @@ static bool set_rules(SSL_CTX *ssl, const struct tls_config *config, char *why)
         uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                            SSL_OP_IGNORE_UNEXPECTED_EOF;        /* MQTT has an end of its own */
 
-        if (config->server_order)
+        if (config->server_order || config->psk_file[0] != '\0')
                 options |= SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
         if (!config->tickets)
                 options |= SSL_OP_NO_TICKET;

@@ -290,6 +290,50 @@ TEST(who_resumes_a_session_of_a_shared_key_is_who_began_it)
         psk_key = NULL;
 }
 
+/* Offered is not proven: the certificate was used, and nobody has looked at the key. */
+TEST(an_identity_that_was_only_offered_is_nobody)
+{
+        struct tls_config config = plain();
+
+        snprintf(config.psk_file, sizeof config.psk_file, "%s", psk_file);
+        snprintf(config.ciphersuites, sizeof config.ciphersuites, "TLS_AES_256_GCM_SHA384");
+        psk_identity = "sensor-1";
+        psk_key      = "00112233445566778899aabbccddeefe";
+        open_server(&config);
+        SSL_CTX_set_psk_client_callback(peer_context, give_psk);
+        connect_to(PIPE_BYTES);
+        shake_hands(4096);
+        expect_good();
+        expect_identity(TRANSPORT_USERNAME, "");
+        disconnect();
+        close_server();
+}
+
+TEST(who_has_a_shared_key_proves_it_where_there_is_a_certificate_too)
+{
+        struct tls_config config = plain();
+
+        snprintf(config.psk_file, sizeof config.psk_file, "%s", psk_file);
+        psk_identity = "sensor-1";
+        psk_key      = "00112233445566778899aabbccddeeff";
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+                open_server(&config);
+                SSL_CTX_set_max_proto_version(peer_context, version);
+                connect_to(PIPE_BYTES);
+                shake_hands(4096);
+                expect_good();
+                expect_identity(TRANSPORT_USERNAME, "");
+                disconnect();
+                SSL_CTX_set_psk_client_callback(peer_context, give_psk);
+                connect_to(PIPE_BYTES);
+                shake_hands(4096);
+                expect_good();
+                expect_identity(TRANSPORT_USERNAME, "sensor-1");
+                disconnect();
+                close_server();
+        }
+}
+
 TEST(a_key_shared_before_is_enough_and_a_wrong_one_is_not)
 {
         static const char good[] = "00112233445566778899aabbccddeeff";
@@ -314,6 +358,8 @@ int main(void)
                 CASE(a_good_certificate_says_who_it_is_and_none_says_nothing),
                 CASE(a_session_is_resumed_where_tickets_are_on),
                 CASE(who_resumes_a_session_of_a_shared_key_is_who_began_it),
+                CASE(an_identity_that_was_only_offered_is_nobody),
+                CASE(who_has_a_shared_key_proves_it_where_there_is_a_certificate_too),
                 CASE(a_key_shared_before_is_enough_and_a_wrong_one_is_not),
         };
 

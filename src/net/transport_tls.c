@@ -381,14 +381,16 @@ static size_t tls_identity(struct transport *t, enum transport_name name,
         const struct tls_config *config = &tls->asked.context->config;
         enum tls_name            kind   = name == TRANSPORT_CLIENT_ID ? config->client_id
                                                                       : config->username;
-        const char              *psk    = tls->asked.psk_known ? tls->asked.psk_identity
-                                                               : SSL_get_psk_identity(tls->ssl);
         const X509              *certificate;
+        struct str               psk;
 
         if (tls->pace != NULL || tls->broken)
                 return 0;
-        if (psk != NULL)
-                return (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "%s", psk);
+        psk = tls_hooks_psk(tls->ssl);
+        if (psk.len > 0 && psk.len < TRANSPORT_TEXT_SIZE) {
+                memcpy(to, psk.ptr, psk.len);
+                return psk.len;
+        }
         certificate = SSL_get0_peer_certificate(tls->ssl);
         if (certificate == NULL || SSL_get_verify_result(tls->ssl) != X509_V_OK)
                 return 0;
