@@ -2,9 +2,10 @@
 import socket
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
-SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = range(8, 15)
+SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(8, 16)
 NAMES = ("", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
-         "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT")
+         "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT",
+         "AUTH")
 QUOTA_EXCEEDED = 0x97
 SECONDS_MAX = 20
 
@@ -27,11 +28,27 @@ def packet(kind, flags, body):
     return bytes([kind << 4 | flags]) + length(len(body)) + body
 
 
-def connect(name, version=4, clean=False):
-    body = text("MQTT") + bytes([version, 2 if clean else 0, 0, 0])
+def auth_properties(method, data):
+    return b"\x15" + text(method) + b"\x16" + text(data)
+
+
+def connect(name, version=4, clean=False, username=None, password=None, method=None, data=b""):
+    flags = 2 * clean | 0x80 * (username is not None) | 0x40 * (password is not None)
+    body = text("MQTT") + bytes([version, flags, 0, 0])
     if version == 5:        # the session outlives the connection
-        body += b"\0" if clean else b"\x05\x11\xff\xff\xff\xff"
-    return packet(CONNECT, 0, body + text(name))
+        properties = b"" if clean else b"\x11\xff\xff\xff\xff"
+        if method is not None:
+            properties += auth_properties(method, data)
+        body += length(len(properties)) + properties
+    body += text(name)
+    for credential in username, password:
+        body += b"" if credential is None else text(credential)
+    return packet(CONNECT, 0, body)
+
+
+def auth(reason, method, data):
+    properties = auth_properties(method, data)
+    return packet(AUTH, 0, bytes([reason]) + length(len(properties)) + properties)
 
 
 def publish(topic, payload, qos=0, number=0, version=4, dup=False, retain=False):
@@ -76,6 +93,8 @@ class Packet:
             self.number, self.reason = int.from_bytes(body[:2], "big"), body[-1]
         elif self.kind == CONNACK:
             self.present, self.reason = bool(body[0] & 1), body[1]
+        elif self.kind in (DISCONNECT, AUTH):
+            self.reason = body[0] if body else 0
 
     def __repr__(self):
         return f"{NAMES[self.kind]}(id={self.number} reason={self.reason:#x} {self.body[:40]!r})"
@@ -118,11 +137,11 @@ class Closed(Exception):
 class Client:
     """A blocking client: sends what it is told to, and hands over what comes."""
 
-    def __init__(self, port, name, version=4, clean=False):
+    def __init__(self, port, name, version=4, clean=False, **credentials):
         self.version, self.reader, self.waiting = version, Reader(version), []
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.send(connect(name, version, clean))
+        self.send(connect(name, version, clean, **credentials))
         connack = self.take(CONNACK)
         assert connack.reason == 0, connack
         self.present = connack.present
@@ -175,6 +194,31 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+
+def raw_connect(port, name, version, username=None, password=None):
+    """A connection whose CONNECT was sent, and no more."""
+    link = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
+    link.sendall(connect(name, version, True, username, password))
+    return link
+
+
+def connack_reason(link, version):
+    """Closes it."""
+    reader, got = Reader(version), []
+    with link:
+        while not got:
+            some = link.recv(1 << 16)
+            if not some:
+                raise Closed
+            got = reader.feed(some)
+    assert got[0].kind == CONNACK, got
+    return got[0].reason
+
+
+def connect_reason(port, name, username=None, password=None):
+    """What a v5 client's CONNECT is answered with."""
+    return connack_reason(raw_connect(port, name, 5, username, password), 5)
 
 
 def is_refused(port, topic, qos):
