@@ -7,7 +7,7 @@
 
 enum {
         SHARDS_MAX             = 128,           /* a route keeps a bit per shard */
-        TOPIC_BYTES_MAX        = 65535,         /* MQTT's own; mqtt.max_topic_length is an option */
+        TOPIC_BYTES_MAX        = 65535,         /* MQTT's own; mqtt.max_topic_bytes is an option */
         TOPIC_LEVELS_MAX       = 128,           /* depth of every walk over topics */
         GROUP_NAME_MAX         = 256,           /* bytes of a shared group's name */
 
@@ -15,7 +15,6 @@ enum {
         PACKET_USER_PROPS_MAX  = 1024,          /* user properties in one packet (CVE-2021-41039) */
         SUBSCRIBE_FILTERS_MAX  = 4096,          /* filters in one SUBSCRIBE or UNSUBSCRIBE */
         SUBSCRIPTION_IDS_MAX   = 64,            /* identifiers on one delivery */
-        CONNECT_BYTES_MAX      = 1048576,       /* a first packet beyond it is not read */
 
         TURN_PARCELS_MAX       = 1024,          /* parcels of mail handled before sockets are */
         TURN_READ_BYTES        = 65536,         /* taken from one client per turn */
@@ -27,6 +26,8 @@ enum {
 
         RETAINED_BATCH_MAX     = 64,            /* retained messages per reply to a subscriber */
         RETAINED_SLICE_MAX     = 4096,          /* nodes visited before other work gets a turn */
+
+        MEMORY_SLACK_BYTES     = 65536,         /* what a thread may hold unseen by mem_held() */
 
         LOG_HALF_BYTES         = 524288,        /* lines that wait for the log's writer: twice it */
         LOG_LINE_BYTES_MAX     = 16384,         /* fields that find no room are left out */

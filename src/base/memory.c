@@ -2,24 +2,60 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
+enum { CHUNK_OVERHEAD = 8 };    /* of glibc, which keeps each chunk's size beside it */
+
 static _Thread_local int64_t  successes_left = -1;      /* -1: no test has asked */
 static _Thread_local uint64_t failures;
+static _Thread_local int64_t  unsettled;                /* of this thread, not in `held` yet */
+static _Atomic int64_t        held;
+
+/* A thread that frees what another took settles both in the end: only the sum means anything. */
+static void settle(size_t more, size_t less)
+{
+        unsettled += (int64_t)more - (int64_t)less;
+        if (__builtin_expect(unsettled < MEMORY_SLACK_BYTES && unsettled > -MEMORY_SLACK_BYTES, 1))
+                return;
+        atomic_fetch_add_explicit(&held, unsettled, memory_order_relaxed);
+        unsettled = 0;
+}
+
+static size_t size_of(void *memory)
+{
+        return memory != NULL ? malloc_usable_size(memory) + CHUNK_OVERHEAD : 0;
+}
+
+static void *taken(void *memory)
+{
+        settle(size_of(memory), 0);
+        return memory;
+}
+
+uint64_t mem_held(void)
+{
+        int64_t sum = atomic_load_explicit(&held, memory_order_relaxed);
+
+        return sum > 0 ? (uint64_t)sum : 0;
+}
 
 void *mem_alloc(size_t size)
 {
         if (mem_denied())
                 return NULL;
-        return malloc(size > 0 ? size : 1);     /* NULL is to mean one thing only */
+        return taken(malloc(size > 0 ? size : 1));      /* NULL is to mean one thing only */
 }
 
 void *mem_zalloc(size_t size)
 {
         if (mem_denied())
                 return NULL;
-        return calloc(1, size > 0 ? size : 1);
+        return taken(calloc(1, size > 0 ? size : 1));
 }
 
 void *mem_aligned(size_t alignment, size_t size)
@@ -29,14 +65,20 @@ void *mem_aligned(size_t alignment, size_t size)
 
         if (mem_denied())
                 return NULL;
-        return aligned_alloc(alignment, size);
+        return taken(aligned_alloc(alignment, size));
 }
 
 void *mem_realloc(void *memory, size_t size)
 {
+        size_t before = size_of(memory);
+        void  *after;
+
         if (mem_denied())
                 return NULL;
-        return realloc(memory, size > 0 ? size : 1);    /* realloc(p, 0) would free p */
+        after = realloc(memory, size > 0 ? size : 1);   /* realloc(p, 0) would free p */
+        if (after != NULL)
+                settle(size_of(after), before);
+        return after;
 }
 
 void *mem_realloc_array(void *memory, size_t count, size_t size)
@@ -50,6 +92,7 @@ void *mem_realloc_array(void *memory, size_t count, size_t size)
 
 void mem_free(void *memory)
 {
+        settle(0, size_of(memory));
         free(memory);
 }
 

@@ -1,8 +1,9 @@
 /* The heap, through one door.
  *
  * Every allocation of the broker goes through these functions, so that a test can make the nth of
- * them fail. Any thread may call them; the books below are kept per thread and cost a compare when
- * no test has asked for them. What was never given back is found by LeakSanitizer.
+ * them fail, and so that what is held in all is known, to within a slack a thread (mem_held()). Any
+ * thread may call them; the books below are kept per thread and cost a compare when no test has
+ * asked for them. What was never given back is found by LeakSanitizer.
  */
 #ifndef LINNET_BASE_MEMORY_H
 #define LINNET_BASE_MEMORY_H
@@ -20,6 +21,10 @@ void *mem_realloc(void *memory, size_t size);           /* NULL leaves `memory` 
 void *mem_realloc_array(void *memory, size_t count, size_t size); /* NULL on overflow too */
 void  mem_free(void *memory);                           /* NULL is nothing */
 char *mem_dup(struct str bytes);                        /* a copy with a NUL behind it, or NULL */
+
+/* Bytes that were allocated and not freed, by all threads, with the heap's own overhead: at most
+ * MEMORY_SLACK_BYTES a thread too few or too many. Any thread; it costs one load. */
+uint64_t mem_held(void);
 
 /* Lets `count` allocations of this thread succeed and fails those after it; -1 ends it. */
 void mem_fail_after(int64_t count);

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/limits.h"
 #include "unit.h"
 
 #include <pthread.h>
@@ -133,7 +134,27 @@ TEST(memory_is_zeroed_and_aligned_where_promised)
         mem_free(clean);
 }
 
+TEST(what_is_held_is_known_to_within_the_slack)
+{
+        enum { COUNT = 64, SIZE = 100000 };
+        void    *blocks[COUNT];
+        uint64_t before = mem_held(), most;
+
+        for (unsigned i = 0; i < COUNT; i++)
+                EXPECT((blocks[i] = i % 2 ? mem_alloc(SIZE) : mem_zalloc(SIZE)) != NULL);
+        most = mem_held();
+        EXPECT(most - before >= COUNT * SIZE - MEMORY_SLACK_BYTES);
+        EXPECT(most - before < COUNT * (SIZE + 4096) + MEMORY_SLACK_BYTES);
+        for (unsigned i = 0; i < COUNT; i++)
+                EXPECT((blocks[i] = mem_realloc(blocks[i], 2 * SIZE)) != NULL);
+        EXPECT(mem_held() - most >= COUNT * SIZE - 2 * MEMORY_SLACK_BYTES - COUNT * 4096);
+        for (unsigned i = 0; i < COUNT; i++)
+                mem_free(blocks[i]);
+        EXPECT(mem_held() <= before + MEMORY_SLACK_BYTES);
+}
+
 SUITE(memory, CASE(the_nth_allocation_fails), CASE(failing_is_of_one_thread),
       CASE(a_failed_realloc_leaves_the_memory), CASE(sizes_overflow_to_nothing),
       CASE(nothing_is_something_to_be_freed), CASE(copies_end_with_a_nul),
-      CASE(memory_is_zeroed_and_aligned_where_promised))
+      CASE(memory_is_zeroed_and_aligned_where_promised),
+      CASE(what_is_held_is_known_to_within_the_slack))

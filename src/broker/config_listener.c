@@ -252,6 +252,8 @@ static bool element(const struct listener_option *row, unsigned number, struct o
 void config_listener_terms(const struct config_listener *listener, struct client_listener *out)
 {
         out->max_connections      = listener->max_connections;
+        out->connect_rate         = listener->connect_rate;
+        out->bytes_in             = listener->bytes_in;
         out->durability           = listener->durability;
         out->identity_as_username = listener->identity_as_username ||
                                     listener->tls.username != TLS_NAME_NONE;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "base/buffer.h"
 #include "base/str.h"
 #include "broker/option.h"
@@ -32,6 +33,8 @@ struct config_listener {
         char            bind[CONFIG_BIND_SIZE]; /* as written, a path if unix; empty: none given */
         struct address  address;                /* of `bind`; of a path only the family */
         uint32_t        max_connections;        /* 0: no limit */
+        struct rate     connect_rate;
+        struct rate     bytes_in;               /* of each client */
         uint32_t        backlog;
         enum durability durability;             /* the most that its clients get */
         char            mountpoint[MOUNTPOINT_SIZE];

@@ -6,6 +6,9 @@
 LISTENER_SECTION("Every listener")
 LISTENER_OPTION(ALL, "max_clients", NUMBER, max_connections, 0, UINT32_MAX, FIXED,
                 "connections at once; 0: no limit")
+LISTENER_OPTION(ALL, "max_conn_rate", RATE, connect_rate, 0, 0, FIXED, "connections a second")
+LISTENER_OPTION(ALL, "rate_limit", BYTE_RATE, bytes_in, 0, 0, FIXED,
+                "bytes a second from one client, instead of mqtt.client.bytes_in_rate")
 LISTENER_OPTION(ALL, "backlog", NUMBER, backlog, 1, 65535, FIXED,
                 "connections the kernel holds until they are accepted")
 LISTENER_ENUM(ALL, "durability", durability, option_durabilities, FIXED,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bucket.h"
 #include "base/limits.h"
 #include "broker/config.h"
 
@@ -53,6 +54,7 @@ struct unit {
 static const struct unit byte_units[] = {
         { "GB", 1073741824 }, { "MB", 1048576 }, { "KB", 1024 }, { "B", 1 }, { NULL, 0 }
 };
+static const struct unit count_units[] = { { "", 1 }, { NULL, 0 } };
 static const struct unit time_units[] = {
         { "w", 604800000 }, { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 },
         { "s", 1000 },      { "ms", 1 },       { NULL, 0 }
@@ -65,6 +67,7 @@ static bool     parse_octal(struct str value, uint64_t *amount);
 static bool     parse_switch(struct str value, uint64_t *amount);
 static bool     parse_word(const char *const *words, struct str value, uint64_t *amount);
 static bool     parse_words(const char *const *words, struct str value, uint64_t *amount);
+static bool     parse_rate(const struct unit *units, struct str value, uint64_t *amount);
 static bool     parse_text(const struct option *option, struct str value, char *field, char *why);
 static void     expected(const struct option *option, char *to, size_t size);
 static uint64_t field_get(const struct option *option, const void *base);
@@ -181,6 +184,10 @@ static bool parse_amount(const struct option *option, struct str value, uint64_t
                 return parse_word(option->words, value, amount);
         case OPTION_WORDS:
                 return parse_words(option->words, value, amount);
+        case OPTION_RATE:
+                return parse_rate(count_units, value, amount);
+        case OPTION_BYTE_RATE:
+                return parse_rate(byte_units, value, amount);
         case OPTION_TEXT:
         case OPTION_SECRET:
         case OPTION_SECTION:
@@ -247,6 +254,28 @@ static bool parse_octal(struct str value, uint64_t *amount)
         return value.len > 0 && value.len <= 4;
 }
 
+/* "BURST,RATE", or the rate alone, which is its burst then. A struct rate fills the amount. */
+static bool parse_rate(const struct unit *units, struct str value, uint64_t *amount)
+{
+        struct str  first;
+        bool        both = str_cut(&value, ',', &first) && value.ptr != NULL;
+        uint64_t    burst, per_second;
+        struct rate rate;
+
+        static_assert(sizeof rate == sizeof *amount, "a rate is an amount");
+        if (!parse_units(units, first, &burst) && !parse_units(count_units, first, &burst))
+                return false;
+        per_second = burst;
+        if (both && !parse_units(units, value, &per_second) &&
+            !parse_units(count_units, value, &per_second))
+                return false;
+        if (burst > UINT32_MAX || per_second > UINT32_MAX || (burst == 0) != (per_second == 0))
+                return false;
+        rate = (struct rate){ .per_second = (uint32_t)per_second, .burst = (uint32_t)burst };
+        memcpy(amount, &rate, sizeof rate);
+        return true;
+}
+
 static bool parse_switch(struct str value, uint64_t *amount)
 {
         *amount = str_eq(value, STR("on")) || str_eq(value, STR("true"));
@@ -305,6 +334,8 @@ static void expected(const struct option *option, char *to, size_t size)
                 [OPTION_PERCENT] = "a percentage, such as 20%",
                 [OPTION_OCTAL]   = "a file's mode, such as 0660",
                 [OPTION_SWITCH]  = "on or off",
+                [OPTION_RATE]    = "RATE or BURST,RATE a second, such as 100 or 500,100",
+                [OPTION_BYTE_RATE] = "RATE or BURST,RATE a second, such as 10KB or 100KB,10KB",
         };
         size_t used;
 
@@ -368,6 +399,24 @@ static void format_words(const char *const *words, uint64_t amount, char *to, si
         }
 }
 
+static void format_units(const struct unit *units, uint64_t amount, char *to, size_t size)
+{
+        while (amount % units->factor != 0)
+                units++;
+        snprintf(to, size, "%" PRIu64 "%s", amount / units->factor, units->name);
+}
+
+static void format_rate(const struct unit *units, uint64_t amount, char *to, size_t size)
+{
+        struct rate rate;
+        char        burst[32], per_second[32];
+
+        memcpy(&rate, &amount, sizeof rate);
+        format_units(units, rate.burst, burst, sizeof burst);
+        format_units(units, rate.per_second, per_second, sizeof per_second);
+        snprintf(to, size, "%s,%s", burst, per_second);
+}
+
 static void format_amount(const struct option *option, uint64_t amount, char *to, size_t size)
 {
         const struct unit *unit = option->kind == OPTION_BYTES ? byte_units : time_units;
@@ -385,12 +434,12 @@ static void format_amount(const struct option *option, uint64_t amount, char *to
                          option->kind == OPTION_PERCENT ? "%" : "");
         } else if (option->kind == OPTION_PERCENT) {
                 snprintf(to, size, "%" PRIu64 "%%", amount);
+        } else if (option->kind == OPTION_RATE || option->kind == OPTION_BYTE_RATE) {
+                format_rate(option->kind == OPTION_RATE ? count_units : byte_units, amount, to,
+                            size);
         } else {
-                if (option->kind == OPTION_SECONDS)
-                        amount *= 1000;
-                while (amount % unit->factor != 0)
-                        unit++;
-                snprintf(to, size, "%" PRIu64 "%s", amount / unit->factor, unit->name);
+                format_units(unit, option->kind == OPTION_SECONDS ? amount * 1000 : amount, to,
+                             size);
         }
 }
 

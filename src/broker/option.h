@@ -17,6 +17,7 @@ enum option_kind {
         OPTION_NUMBER, OPTION_BYTES, OPTION_SECONDS, OPTION_MILLIS, OPTION_PERCENT,
         OPTION_OCTAL, OPTION_SWITCH, OPTION_WORD,
         OPTION_WORDS,                           /* some of `words`, as bits by their place */
+        OPTION_RATE, OPTION_BYTE_RATE,          /* struct rate */
         OPTION_TEXT,
         OPTION_SECRET,                          /* a text that is never shown */
         OPTION_SECTION                          /* no option: a heading, its text in `help` */

@@ -26,10 +26,19 @@ OPTION_ENUM("log.format", log_format, option_log_formats, RELOAD, "how a line lo
 SECTION("Connections")
 OPTION("mqtt.max_packet_size", BYTES, settings.max_packet_size, 64, PACKET_BYTES_MAX, RELOAD,
        "the largest packet taken from a client")
+OPTION("mqtt.max_packet_size_before_connect", BYTES, settings.max_connect_size, 512,
+       PACKET_BYTES_MAX, RELOAD,
+       "the largest CONNECT, which is taken from anyone: credentials and will included")
 OPTION("mqtt.max_clientid_len", NUMBER, settings.max_clientid_len, 23, 65535, RELOAD,
        "bytes of a client identifier")
 OPTION("mqtt.max_topic_levels", NUMBER, settings.max_topic_levels, 1, TOPIC_LEVELS_MAX, RELOAD,
        "levels of a topic or filter")
+OPTION("mqtt.max_topic_bytes", NUMBER, settings.max_topic_bytes, 1, TOPIC_BYTES_MAX, RELOAD,
+       "bytes of a topic or filter")
+OPTION("mqtt.max_user_properties", NUMBER, settings.max_user_properties, 0, PACKET_USER_PROPS_MAX,
+       RELOAD, "user properties in a PUBLISH, or in a CONNECT with its will")
+OPTION("mqtt.max_filters_per_subscribe", NUMBER, settings.max_filters, 1, SUBSCRIBE_FILTERS_MAX,
+       RELOAD, "filters in one SUBSCRIBE; those behind are refused")
 OPTION("mqtt.max_topic_alias", NUMBER, settings.max_topic_alias, 0, 65535, RELOAD,
        "topic aliases a v5 client may use; 0: none")
 OPTION("mqtt.max_qos", NUMBER, settings.max_qos, 0, 2, RELOAD, "the highest quality of service")
@@ -189,6 +198,27 @@ OPTION("acl.cache.max", NUMBER, settings.acl_cache_max, 1, 1024, RELOAD,
        "verdicts remembered for one client")
 OPTION("acl.cache.ttl", MILLIS, settings.acl_cache_ttl_ms, 1, 86400000, RELOAD,
        "how long a verdict is remembered; a change of the rules forgets all")
+
+SECTION("Limits")
+OPTION("memory.limit", BYTES, settings.memory_limit, 0, (uint64_t)1 << 50, RELOAD,
+       "what the broker's heap may hold: from 90% on publishers are slowed down, at 100% messages "
+       "and connections are refused; 0: memory.share")
+OPTION("memory.share", PERCENT, settings.memory_share_percent, 0, 100, RELOAD,
+       "the same as a part of what the machine, or the control group, has; 0: no limit")
+OPTION("overload.lag", MILLIS, settings.overload_lag_ms, 0, 60000, RELOAD,
+       "a shard that is late by so much takes no new connections until it keeps up; 0: off")
+OPTION("limits.max_connections", NUMBER, settings.max_connections, 0, UINT32_MAX, RELOAD,
+       "of the whole broker at once; 0: as many as there are descriptors")
+OPTION("limits.max_conn_rate", RATE, settings.connect_rate, 0, 0, RELOAD,
+       "connections a second, of the whole broker")
+OPTION("mqtt.client.messages_in_rate", RATE, settings.messages_in, 0, 0, RELOAD,
+       "messages a second from one client; beyond it the client is not read for a while")
+OPTION("mqtt.client.bytes_in_rate", BYTE_RATE, settings.bytes_in, 0, 0, RELOAD,
+       "bytes a second from one client; the same")
+OPTION("mqtt.client.messages_out_rate", RATE, settings.messages_out, 0, 0, RELOAD,
+       "messages a second to one client; beyond it QoS 1 and 2 wait, QoS 0 is dropped")
+OPTION("mqtt.client.bytes_out_rate", BYTE_RATE, settings.bytes_out, 0, 0, RELOAD,
+       "bytes of messages a second to one client; the same")
 
 SECTION("Sessions")
 OPTION("mqtt.session.max_subscriptions", NUMBER, settings.max_subscriptions, 0, UINT32_MAX, RELOAD,

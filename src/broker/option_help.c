@@ -136,6 +136,8 @@ static void takes(FILE *out, const struct option *option)
                 fputs("`on`, `off`", out);
         } else if (option->kind == OPTION_TEXT || option->kind == OPTION_SECRET) {
                 fprintf(out, "text, at most %zu bytes", option->size - 1);
+        } else if (option->kind == OPTION_RATE || option->kind == OPTION_BYTE_RATE) {
+                fputs("BURST,RATE a second, or `0`: no limit", out);
         } else if (option->kind == OPTION_WORD || option->kind == OPTION_WORDS) {
                 fputs(option->kind == OPTION_WORDS ? "some of " : "", out);
                 for (size_t i = 0; option->words[i] != NULL; i++)

@@ -30,6 +30,11 @@ TEST(values_are_read_with_their_units)
                 { "mqtt.retain_available",             "true",        "on"          },
                 { "mqtt.mqueue.drop",                  "qos0_first",  "qos0_first"  },
                 { "mqtt.shared.strategy",              "hash_topic",  "hash_topic"  },
+                { "limits.max_conn_rate",              "0",           "0"           },
+                { "limits.max_conn_rate",              "50",          "50,50"       },
+                { "limits.max_conn_rate",              "500,50",      "500,50"      },
+                { "mqtt.client.bytes_in_rate",         "100KB,10KB",  "100KB,10KB"  },
+                { "mqtt.client.bytes_in_rate",         "2MB,1000",    "2MB,1000B"   },
                 { "node.name",                         "a@b",         "\"a@b\""     },
         };
         const struct row *row;
@@ -73,6 +78,14 @@ TEST(wrong_values_are_told)
                   "\"20\" is not a percentage, such as 20%" },
                 { "mqtt.retain_available", "yes", "\"yes\" is not on or off" },
                 { "mqtt.mqueue.drop", "all", "\"all\" is not one of oldest, newest, qos0_first" },
+                { "limits.max_conn_rate", "10KB",
+                  "\"10KB\" is not RATE or BURST,RATE a second, such as 100 or 500,100" },
+                { "limits.max_conn_rate", "0,10",
+                  "\"0,10\" is not RATE or BURST,RATE a second, such as 100 or 500,100" },
+                { "limits.max_conn_rate", "5,",
+                  "\"5,\" is not RATE or BURST,RATE a second, such as 100 or 500,100" },
+                { "mqtt.client.bytes_in_rate", "8GB",
+                  "\"8GB\" is not RATE or BURST,RATE a second, such as 10KB or 100KB,10KB" },
                 { "node.name", "", "it must not be empty" },
         };
         const struct row *row;

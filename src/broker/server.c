@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "broker/door.h"
+#include "broker/machine.h"
 #include "broker/rules.h"
 #include "client/client.h"
 #include "core/alarm.h"
@@ -106,13 +107,13 @@ static bool open_broker(struct server *server)
 
         if (shards == 0) {
                 long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
                 shards = cores < 1 ? 1 : cores > SHARDS_MAX ? SHARDS_MAX : (unsigned)cores;
         }
         random_secret(&seed, sizeof seed);
         if (!broker_init(&server->broker, shards, server->config.node_name, seed))
                 return false;
         server->broker.started_us = clock_read().wall_us;
+        server->broker.machine_memory = machine_memory("");
         server->workers           = mem_zalloc(shards * sizeof server->workers[0]);
         return server->workers != NULL;
 }

@@ -51,7 +51,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
 
         assert(c->state == CLIENT_CONNECTED && c->reauthenticating);
         if (verdict == ACCESS_LATER) {
-                client_pause(c);
+                client_pause(c, PAUSED_BY_ACCESS);
                 return;
         }
         if (verdict == ACCESS_CONTINUE) {

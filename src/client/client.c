@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/memory.h"
+#include "client/admission.h"
 #include "client/client_internal.h"
 #include "client/protocol.h"
 
@@ -94,13 +95,15 @@ void client_free(struct client *c)
         if (c->transport != NULL) {
                 c->transport->ops->detach(c->transport, &c->watch);
                 c->transport->ops->free(c->transport);
-                atomic_fetch_sub_explicit(&c->listener->connections, 1, memory_order_relaxed);
+                if (!c->turned_away)
+                        admission_leave(c->shard, c->listener, c->ticket);
         }
         output_drop(&c->output);
         buffer_deinit(&c->unread);
         buffer_deinit(&c->asked);
         buffer_deinit(&c->verdicts);
         protocol_release(c);
+        limiter_end(c);
         alias_deinit(&c->aliases);
         mem_free((char *)(uintptr_t)c->client_id.ptr);
         mem_free((char *)(uintptr_t)c->username.ptr);
@@ -108,8 +111,11 @@ void client_free(struct client *c)
         mem_free((char *)(uintptr_t)c->mount.ptr);
         if (list_linked(&c->in_held_back))
                 list_remove(&c->in_held_back);
+        if (list_linked(&c->in_slowed))
+                list_remove(&c->in_slowed);
         list_remove(&c->in_manager);
         c->manager->count--;
+        c->manager->turned_away -= c->turned_away;
         c->magic = 0;
         mem_free(c);
 }
@@ -165,19 +171,27 @@ ON_SHARD static void watch(struct client *c)
                 loop_at_next_turn(&c->shard->loop, &c->proceed);
 }
 
-void client_pause(struct client *c)
+void client_pause(struct client *c, enum client_pause why)
 {
-        c->paused = true;
+        c->paused = (uint8_t)(c->paused | why);
         watch(c);
 }
 
-void client_go_on(struct client *c)
+void client_go_on(struct client *c, enum client_pause why)
 {
-        c->paused            = false;
+        c->paused &= (uint8_t)~why;
         c->keepalive.last_ms = client_now_ms(c);        /* its silence was ours */
         if (c->state >= CLIENT_CLOSING)
                 return;
         watch(c);
+        loop_at_next_turn(&c->shard->loop, &c->proceed);
+}
+
+void client_pump(struct client *c)
+{
+        if (c->state != CLIENT_CONNECTED)
+                return;
+        c->pumping = true;
         loop_at_next_turn(&c->shard->loop, &c->proceed);
 }
 
@@ -268,7 +282,10 @@ static void read_turn(struct client *c)
                 return;
         }
         do {
-                ssize_t got = t->ops->read(t, c->manager->read_buffer, TURN_READ_BYTES - taken);
+                size_t  room = TURN_READ_BYTES - taken;
+                ssize_t got  = t->ops->read(t, c->manager->read_buffer,
+                                            c->limiter == NULL ? room
+                                                               : limiter_read_size(c, room));
 
                 if (got == -EAGAIN)
                         break;
@@ -282,6 +299,8 @@ static void read_turn(struct client *c)
                 c->keepalive.last_ms = client_now_ms(c);
                 metric_add(&c->shard->metrics.bytes_received, (uint64_t)got);
                 protocol_feed(c, str_from(c->manager->read_buffer, (size_t)got));
+                if (c->limiter != NULL)
+                        limiter_read(c, (size_t)got);
         } while (t->pending && taken < TURN_READ_BYTES && client_reads(c));
         if (t->below != NULL)
                 watch(c);
@@ -362,9 +381,10 @@ static void read_rest(struct client *c)
 
 static void end_if_gone(struct client *c)
 {
-        bool answer_needed = c->request.kind == ACCESS_PUBLISH || buffer_len(&c->unread) > 0;
+        bool a_publish_waits = (c->paused & PAUSED_BY_ACCESS) && c->request.kind == ACCESS_PUBLISH;
 
-        if (list_linked(&c->in_held_back) || (c->paused && answer_needed))
+        if (list_linked(&c->in_held_back) || a_publish_waits ||
+            (c->paused && buffer_len(&c->unread) > 0))
                 return;
         if (c->gone != NULL)
                 client_lost(c, c->gone);
@@ -503,10 +523,8 @@ static void flush(struct client *c)
                 client_shut(c);
                 watch(c);       /* a layer may have more to say than there is room for */
         }
-        if (c->state == CLIENT_CONNECTED && before > low && c->output.bytes <= low) {
-                c->pumping = true;
-                loop_at_next_turn(&c->shard->loop, &c->proceed);
-        }
+        if (before > low && c->output.bytes <= low)
+                client_pump(c);
 }
 
 /* Once: the session and whoever watches are told that the client is gone. */
@@ -514,7 +532,7 @@ static void say_end(struct client *c)
 {
         access_cancel(&c->request);
         replies_drop(c);
-        c->paused = false;
+        c->paused = 0;
         client_leave_session(c);
         if (!c->was_connected)
                 return;

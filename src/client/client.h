@@ -30,8 +30,11 @@ struct client_listener {
         enum durability    durability;                  /* the most that its clients get */
         bool               identity_as_username;        /* transport_identity() is; who has none */
         bool               identity_as_client_id;       /* is refused, each */
+        struct rate        connect_rate;
+        struct rate        bytes_in;                    /* instead of mqtt.client.bytes_in_rate */
+        struct bucket      connects;
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
-        _Atomic uint64_t   refused;                     /* beyond the limit */
+        _Atomic uint64_t   refused;                     /* turned away */
         _Atomic uint64_t   denied;                      /* by the rules */
 };
 

@@ -83,6 +83,8 @@ static void refuse_connect(struct client *c, enum reason reason, const char *why
         metric_add(&c->shard->metrics.clients_refused, 1);
         c->reason = reason;
         c->why = why;
+        if (c->turned_away)     /* which was logged, and is nobody's client */
+                return;
         if (!c->auth_failed)            /* or auth.failed has said it */
                 client_log(c, LOG_LEVEL_WARNING, "client.refused");
         client_hook(c, HOOK_CLIENT_CONNECTED, (struct str){ 0 }, reason);

@@ -7,6 +7,7 @@
 #include "client/alias.h"
 #include "client/client.h"
 #include "client/keepalive.h"
+#include "client/limiter.h"
 #include "client/output.h"
 #include "client/reply.h"
 #include "core/session.h"
@@ -21,6 +22,14 @@ enum client_state {
         CLIENT_STATES
 };
 
+/* Why a client is not read; bits. */
+enum client_pause {
+        PAUSED_BY_ACCESS = 1,   /* an answer is awaited */
+        PAUSED_BY_RATE   = 2,   /* it has sent more than it may */
+        PAUSED_BY_STORE  = 4,   /* what CONNACK says of its session is not safe yet */
+        PAUSED_BY_MEMORY = 8,   /* it has published while there was little left */
+};
+
 enum {
         CLIENT_MAGIC      = 0x0c11e47a,
         CLIENT_STAYS      = UINT32_MAX & 0x7fffffff,    /* move_to: nowhere */
@@ -28,6 +37,8 @@ enum {
         SCRATCH_BYTES     = 262144,     /* any packet but PUBLISH that a server sends */
         REFUSALS_LOGGED   = 10,         /* a second and shard */
         EXPIRY_LOOK_MS    = 60000,      /* between two looks at the wall clock */
+        TURNED_AWAY_MAX   = 64,         /* of a shard: they may hear why, at their CONNECT */
+        TURNED_AWAY_MS    = 2000,       /* for that CONNECT */
         HELD_BACK_MS      = 5,          /* between two looks whether the pressure is gone */
 };
 
@@ -38,9 +49,12 @@ struct client_manager {
         bool               draining;    /* takes no new ones */
         struct list        held_back;   /* clients that had bytes while a shard was behind */
         struct timer       relief;      /* set while there are any */
+        struct list        slowed;      /* clients that are paused by memory */
+        struct timer       slow;        /* set while there are any */
         struct output_pool pool;
-        struct log_limit   refusals;
+        struct log_limit   refusals, strangers;
         struct buffer      mounted;     /* the last topic that a mountpoint was put before */
+        uint32_t           turned_away; /* clients that are here to hear why not */
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
         char              *scratch;     /* SCRATCH_BYTES: packets are encoded here; owned */
 };
@@ -60,6 +74,7 @@ struct client {
         struct transport       *transport;      /* owned; NULL once it was mailed */
         struct list             in_manager;
         struct list             in_held_back;   /* not read: a shard does not keep up */
+        struct list             in_slowed;      /* not read: memory is short */
         struct watch            watch;
         struct output           output;
         struct replies          replies;        /* acknowledgements that wait */
@@ -71,6 +86,8 @@ struct client {
         struct timer            expiry;         /* set while it is allowed until a certain time */
         uint64_t                accepted_ms;
         bool                    admitted;       /* its address was looked at */
+        uint64_t                ticket;         /* of its admission */
+        bool                    turned_away;    /* not admitted: hears `reason`, and goes */
 
         /* the packet in hand */
         struct frame            frame;
@@ -79,7 +96,7 @@ struct client {
         struct access_request   request;
         struct buffer           asked;          /* strings of the request that a packet brought */
         struct buffer           verdicts;       /* on the packet's topics so far: 0 or the reason */
-        bool                    paused;         /* reads nothing: an answer is awaited */
+        uint8_t                 paused;         /* enum client_pause: reads nothing */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */
         bool                    closed;         /* the peer's side: nothing is written to it */
@@ -110,6 +127,7 @@ struct client {
         enum durability         durability;     /* of what it publishes, and of its session */
         struct keepalive        keepalive;
         struct peer             peer;
+        struct limiter         *limiter;        /* owned; NULL: no limits */
 
         enum reason             reason;         /* of its end */
         const char             *why;
@@ -136,7 +154,7 @@ static inline bool client_reads(const struct client *c)
         return c->state < CLIENT_CLOSING && !c->paused && c->move_to == CLIENT_STAYS;
 }
 
-/* Takes the transport; NULL when it could not be. Counts at its listener already. */
+/* Takes the transport; NULL when it could not be. Was admitted, but for who is turned away. */
 struct client *client_begin(struct client_manager *manager, struct transport *transport,
                             struct client_listener *listener, uint64_t accepted_ms) ON_SHARD;
 void client_free(struct client *c) ON_SHARD;
@@ -168,14 +186,16 @@ void client_log_refused(struct client *c, const char *event, struct log_field wh
 void client_shut(struct client *c) ON_SHARD;            /* no more is written; says why it ends */
 void client_leave_session(struct client *c) ON_SHARD;   /* never from within a session's call */
 void client_dirty(struct client *c) ON_SHARD;           /* has output: written at the turn's end */
-void client_pause(struct client *c) ON_SHARD;
-void client_go_on(struct client *c) ON_SHARD;           /* the answer came */
+void client_pause(struct client *c, enum client_pause why) ON_SHARD;
+void client_go_on(struct client *c, enum client_pause why) ON_SHARD;    /* that is over */
+void client_pump(struct client *c) ON_SHARD;            /* its session may send again, soon */
 
 /* What the access chain said of a client that it let in: may it all, and until when. */
 void client_allowed(struct client *c) ON_SHARD;
 
 /* True: a shard does not keep up with its mail, and the client is not read until it does. */
 bool client_hold_back(struct client *c) ON_SHARD;
+void client_slow_down(struct client *c) ON_SHARD;       /* it has published, and memory is short */
 void client_heard_again(struct client *c) ON_SHARD;     /* out of the list of those held back */
 
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,

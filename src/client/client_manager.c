@@ -1,10 +1,12 @@
 /* The clients of one shard, and their way to another one. */
+#include "client/admission.h"
 #include "client/client_internal.h"
 
 #include <assert.h>
 
 #include "base/memory.h"
 #include "client/protocol.h"
+#include "core/pressure.h"
 #include "net/network.h"
 
 /* A connection on its way to the shard where its client identifier is at home. */
@@ -15,9 +17,14 @@ struct adopt_mail {
         char                   *bytes;          /* owned: read and not yet handled */
         size_t                  len;
         uint64_t                accepted_ms;
+        uint64_t                ticket;         /* of its admission */
 };
 
 static void relieve(struct loop *loop, struct timer *timer);
+static void speed_up(struct loop *loop, struct timer *timer);
+static void turn_away(struct client_manager *manager, struct transport *transport,
+                      struct client_listener *listener,
+                      const struct admission *admission) ON_SHARD;
 static void adopt_deliver(struct loop *loop, struct mail *mail);
 static void adopt_drop(struct mail *mail);
 
@@ -45,6 +52,8 @@ struct client_manager *client_manager_new(struct shard *shard)
         list_init(&m->clients);
         list_init(&m->held_back);
         m->relief.fire = relieve;
+        list_init(&m->slowed);
+        m->slow.fire = speed_up;
         output_pool_init(&m->pool);
         shard->broker->clients[shard->loop.config.id] = m;
         return m;
@@ -64,6 +73,7 @@ void client_manager_free(struct client_manager *manager)
                 client_free(c);
         }
         loop_timer_cancel(&manager->shard->loop, &manager->relief);
+        loop_timer_cancel(&manager->shard->loop, &manager->slow);
         role_leave();
         assert(manager->count == 0);
         manager->shard->broker->clients[manager->shard->loop.config.id] = NULL;
@@ -123,26 +133,65 @@ bool client_address_in_time(struct client *c)
 void client_accept(struct client_manager *manager, struct transport *transport,
                    struct client_listener *listener)
 {
-        uint32_t before = atomic_fetch_add_explicit(&listener->connections, 1,
-                                                    memory_order_relaxed);
-        bool     full   = listener->max_connections > 0 && before >= listener->max_connections;
-        uint64_t now_ms = manager->shard->loop.now.mono_ms;
-        bool     later  = transport_awaits_peer(transport);
-        bool     denied = !later && !admits(manager, listener, transport_peer(transport));
-        struct client *c = NULL;
+        bool                  later = transport_awaits_peer(transport);
+        const struct address *peer  = later ? NULL : transport_peer(transport);
+        struct admission      admission;
+        struct client        *c = NULL;
 
-        if (!denied && !full)
-                c = client_begin(manager, transport, listener, now_ms);
-        if (c != NULL) {
-                c->admitted = !later;
-                if (later && listener->peer_timeout_ms < c->shard->settings->connect_timeout_ms)
-                        loop_timer(&c->shard->loop, &c->timer, listener->peer_timeout_ms);
+        if (peer != NULL && !admits(manager, listener, peer)) {
+                transport->ops->free(transport);
                 return;
         }
-        if (full && !denied)
-                atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&listener->connections, 1, memory_order_relaxed);
-        transport->ops->free(transport);
+        admission = admission_enter(manager->shard, listener, peer);
+        if (admission.reason != REASON_SUCCESS) {
+                turn_away(manager, transport, listener, &admission);
+                return;
+        }
+        c = client_begin(manager, transport, listener, manager->shard->loop.now.mono_ms);
+        if (c == NULL) {
+                admission_leave(manager->shard, listener, admission.ticket);
+                transport->ops->free(transport);
+                return;
+        }
+        c->ticket   = admission.ticket;
+        c->admitted = !later;
+        if (later && listener->peer_timeout_ms < c->shard->settings->connect_timeout_ms)
+                loop_timer(&c->shard->loop, &c->timer, listener->peer_timeout_ms);
+}
+
+/* A client that is told why does not come back at once, and its owner knows what to do: so it may
+ * send its CONNECT, and hears it from CONNACK. But a flood of them is closed without a word. */
+static void turn_away(struct client_manager *manager, struct transport *transport,
+                      struct client_listener *listener, const struct admission *admission)
+{
+        struct shard  *shard  = manager->shard;
+        uint64_t       now_ms = shard->loop.now.mono_ms;
+        struct client *c      = NULL;
+        uint32_t       skipped = 0;
+
+        atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
+        if (log_allowed(&manager->strangers, REFUSALS_LOGGED, now_ms, &skipped)) {
+                char address[ADDRESS_TEXT_SIZE];
+
+                address_text(transport_peer(transport), address);
+                LOG(WARNING, "connection.refused", F_TEXT("address", address),
+                    F_TEXT("listener", listener->name),
+                    F_TEXT("reason", reason_name(admission->reason)),
+                    F_TEXT("why", admission->why), F_U64("skipped", skipped));
+        }
+        if (manager->turned_away < TURNED_AWAY_MAX)
+                c = client_begin(manager, transport, listener, now_ms);
+        if (c == NULL) {
+                metric_add(&shard->metrics.connections_silent, 1);
+                transport->ops->free(transport);
+                return;
+        }
+        manager->turned_away++;
+        c->turned_away = true;
+        c->admitted    = true;          /* its address is asked for no more */
+        c->reason      = admission->reason;
+        c->why         = admission->why;
+        loop_timer(&shard->loop, &c->timer, TURNED_AWAY_MS);
 }
 
 uint32_t client_count(const struct client_manager *manager)
@@ -201,6 +250,32 @@ static void relieve(struct loop *loop, struct timer *timer)
                 client_heard_again(list_entry(link, struct client, in_held_back));
 }
 
+/* Nobody is stopped for good, for acknowledgements that empty a queue may lie behind the PUBLISH:
+ * each has one in every pause, which grows with the pressure. */
+void client_slow_down(struct client *c)
+{
+        struct client_manager *m        = c->manager;
+        uint32_t               pause_ms = pressure_pause_ms(c->shard);
+
+        if (pause_ms == 0 || c->state != CLIENT_CONNECTED || list_linked(&c->in_slowed))
+                return;
+        metric_add(&c->shard->metrics.clients_throttled, 1);
+        client_pause(c, PAUSED_BY_MEMORY);
+        list_push_back(&m->slowed, &c->in_slowed);
+        if (!timer_is_set(&m->slow))
+                loop_timer(&c->shard->loop, &m->slow, pause_ms);
+}
+
+static void speed_up(struct loop *loop, struct timer *timer)
+{
+        struct client_manager *m = list_entry(timer, struct client_manager, slow);
+        struct list           *link;
+
+        on_shard(loop);
+        while ((link = list_pop(&m->slowed)) != NULL)
+                client_go_on(list_entry(link, struct client, in_slowed), PAUSED_BY_MEMORY);
+}
+
 void client_move(struct client *c, struct str unread)
 {
         struct loop       *loop  = &c->shard->loop;
@@ -221,6 +296,7 @@ void client_move(struct client *c, struct str unread)
         mail->bytes       = bytes;
         mail->len         = unread.len;
         mail->accepted_ms = c->accepted_ms;
+        mail->ticket      = c->ticket;
         client_enter(c, CLIENT_CLOSED);
         client_dirty(c);
 }
@@ -236,11 +312,13 @@ static void adopt_deliver(struct loop *loop, struct mail *mail)
         if (m != NULL)
                 c = client_begin(m, adopt->transport, adopt->listener, adopt->accepted_ms);
         if (c == NULL) {
-                adopt_drop(mail);
+                admission_leave(shard, adopt->listener, adopt->ticket);
+                adopt->transport->ops->free(adopt->transport);
+                mem_free(adopt->bytes);
                 return;
         }
 
-        c->admitted = true;
+        c->ticket = adopt->ticket;
 
         /* The bytes are fed as if they had just been read. */
         protocol_feed(c, str_from(adopt->bytes, adopt->len));

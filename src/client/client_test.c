@@ -320,10 +320,48 @@ TEST(one_that_is_held_back_may_be_sent_away)
         world_free(world);
 }
 
+/* From here on the heap is beyond what it may hold, or again far from it. */
+static void limit_memory(bool limited)
+{
+        world->settings.memory_limit         = limited ? 1 : 0;
+        world->settings.memory_share_percent = 0;
+}
+
+TEST(at_the_memory_limit_messages_are_refused_and_come_back_later)
+{
+        struct connect_packet   hello   = { .version = MQTT_5, .clean_start = true,
+                                            .client_id = STR("five") };
+        struct publish_packet   publish = { .topic = STR("t"), .qos = 1, .packet_id = 7 };
+        struct transport       *five, *late;
+
+        begin(1);
+        five = world_connect(world, 0);
+        say(five, encode_connect(bytes, sizeof bytes, &hello));
+        EXPECT(hears(five, "durability"));
+        limit_memory(true);
+        say(five, encode_publish(bytes, sizeof bytes, MQTT_5, &publish));
+        EXPECT(hears(five, "\x40\x03") && got[4] == (char)REASON_QUOTA_EXCEEDED);
+        EXPECT(first_client()->paused & PAUSED_BY_MEMORY);
+
+        late            = world_connect(world, 0);
+        hello.client_id = STR("late");
+        say(late, encode_connect(bytes, sizeof bytes, &hello));
+        EXPECT(hears(late, "beyond memory.limit"));
+        late->ops->free(late);
+
+        limit_memory(false);
+        EXPECT(world_advance(world, 2000));
+        say(five, encode_publish(bytes, sizeof bytes, MQTT_5, &publish));
+        EXPECT(hears(five, "\x40\x03") && got[4] == (char)REASON_NO_MATCHING_SUBSCRIBERS);
+        EXPECT_EQ(first_client()->paused, 0);
+        end_world(five, NULL);
+}
+
 SUITE(client, CASE(a_failed_connection_whose_packet_waits_is_read_to_its_end),
       CASE(a_failed_connection_without_an_end_is_lost),
       CASE(while_a_shard_is_behind_nobody_is_read_and_no_loop_spins),
       CASE(a_connect_that_was_held_back_is_not_late),
       CASE(one_that_is_held_back_and_choked_is_read_when_both_are_over),
       CASE(a_failed_connection_that_is_held_back_is_handled_later),
-      CASE(one_that_is_held_back_may_be_sent_away))
+      CASE(one_that_is_held_back_may_be_sent_away),
+      CASE(at_the_memory_limit_messages_are_refused_and_come_back_later))

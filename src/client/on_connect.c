@@ -34,6 +34,10 @@ void on_connect(struct client *c, const struct packet *packet)
         uint32_t      versions = c->listener->versions;
         struct packet held;
 
+        if (c->turned_away) {
+                client_fail(c, c->reason, c->why);
+                return;
+        }
         if (versions != 0 && !(versions & client_version_bit(c->version))) {
                 client_fail(c, REASON_UNSUPPORTED_PROTOCOL_VERSION,
                             "its listener does not take this version of MQTT");
@@ -202,6 +206,13 @@ ON_SHARD static void method_unknown(struct client *c)
         auth_failed(c);
 }
 
+static uint32_t user_properties(const struct connect_packet *p)
+{
+        if (p->version != MQTT_5)
+                return 0;
+        return p->properties.user_count + (p->will.present ? p->will.properties.user_count : 0u);
+}
+
 static bool allowed(struct client *c, const struct connect_packet *p)
 {
         const struct settings *settings = c->shard->settings;
@@ -215,6 +226,11 @@ static bool allowed(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_QOS_NOT_SUPPORTED, "QoS of the will beyond the maximum");
         else if (p->will.present && p->will.retain && !settings->retain_available)
                 client_fail(c, REASON_RETAIN_NOT_SUPPORTED, "retain is not available");
+        else if (p->will.present && (p->will.topic.len > settings->max_topic_bytes ||
+                                     topic_levels(p->will.topic) > settings->max_topic_levels))
+                client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is beyond the limits");
+        else if (user_properties(p) > settings->max_user_properties)
+                client_fail(c, REASON_QUOTA_EXCEEDED, "beyond mqtt.max_user_properties");
         else if (p->will.present && mount_topic(c, p->will.topic).ptr == NULL)
                 client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is too long");
         else if (p->will.present && str_starts(p->will.topic, STR("$SYS/")))
@@ -256,7 +272,7 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
 
         assert(c->state == CLIENT_AUTHENTICATING);
         if (verdict == ACCESS_LATER) {
-                client_pause(c);
+                client_pause(c, PAUSED_BY_ACCESS);
                 return;
         }
         if (verdict == ACCESS_CONTINUE) {
@@ -305,7 +321,7 @@ void will_verdict(struct client *c, enum access_verdict verdict)
         struct packet packet;
 
         if (verdict == ACCESS_LATER) {
-                client_pause(c);
+                client_pause(c, PAUSED_BY_ACCESS);
                 return;
         }
         if (verdict != ACCESS_ALLOW)
@@ -345,7 +361,7 @@ static void on_safe(struct receipt *barrier)
         if (c->state != CLIENT_CONNECTED)
                 return;
         session_resume(c->peer.session);
-        client_go_on(c);
+        client_go_on(c, PAUSED_BY_STORE);
 }
 
 /* What CONNACK says of the session, that it is new or how long it stays, no crash is to undo: it is
@@ -360,7 +376,7 @@ ON_SHARD static void resume_when_safe(struct client *c, bool kept)
         if (failed)
                 client_lost(c, "no memory");
         else if (c->welcome != NULL)
-                client_pause(c);
+                client_pause(c, PAUSED_BY_STORE);
         else
                 session_resume(c->peer.session);
 }
@@ -386,7 +402,7 @@ static void welcome(struct client *c, const struct connect_packet *p)
         struct session *session = session_open(shard, c->client_id, c->username, p->clean_start,
                                                &present);
 
-        if (session != NULL && !set_will(c, session, &p->will)) {
+        if (session != NULL && (!limiter_begin(c) || !set_will(c, session, &p->will))) {
                 session_end(session, REASON_SERVER_UNAVAILABLE);
                 session = NULL;
         }

@@ -4,13 +4,17 @@
 #include <assert.h>
 
 #include "client/mount.h"
+#include "core/pressure.h"
 #include "core/publish.h"
 #include "mqtt/topic.h"
 
 static bool connection_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
 static bool resolve_topic(struct client *c, const struct publish_packet *p,
                           struct str *topic) ON_SHARD;
+static bool limits_allow(struct client *c, const struct publish_packet *p,
+                         struct str topic) ON_SHARD;
 static bool window_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
+static bool memory_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
 static void answer(struct client *c, const struct publish_packet *p, enum reason reason) ON_SHARD;
 static void deny(struct client *c, const struct publish_packet *p, struct str topic,
                  enum reason reason) ON_SHARD;
@@ -39,10 +43,8 @@ void on_publish(struct client *c, const struct packet *packet)
                 publish_refuse(c, p, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
                 return;
         }
-        if (topic_levels(topic) > c->shard->settings->max_topic_levels) {
-                publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_levels");
+        if (!limits_allow(c, p, topic))
                 return;
-        }
         topic = mount_topic(c, topic);
         if (topic.ptr == NULL) {
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "too long for its mountpoint");
@@ -52,6 +54,8 @@ void on_publish(struct client *c, const struct packet *packet)
         if (!protocol_ask(c, 0, &question, &reason))
                 return;
         count_message(c, p->qos);
+        if (pressure_of(c->shard) != PRESSURE_NONE && !memory_allows(c, p))
+                return;
         if (reason == REASON_SUCCESS && c->shard->journal.failing && is_kept(c, p, topic))
                 publish_unkept(c, p);
         else if (reason == REASON_SUCCESS)
@@ -103,6 +107,23 @@ static bool connection_allows(struct client *c, const struct publish_packet *p)
         } else {
                 return true;
         }
+        return false;
+}
+
+/* What the broker would take from others, but not this size or shape of it. */
+static bool limits_allow(struct client *c, const struct publish_packet *p, struct str topic)
+{
+        const struct settings *settings = c->shard->settings;
+
+        if (topic_levels(topic) > settings->max_topic_levels)
+                publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_levels");
+        else if (topic.len > settings->max_topic_bytes)
+                publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_bytes");
+        else if (c->version == MQTT_5 && p->properties.user_count > settings->max_user_properties)
+                publish_refuse(c, p, REASON_QUOTA_EXCEEDED, "beyond mqtt.max_user_properties");
+        else
+                return true;
+        metric_add(&c->shard->metrics.messages_dropped_limit, 1);
         return false;
 }
 
@@ -265,6 +286,18 @@ static void publish_unkept(struct client *c, const struct publish_packet *p)
                 answer(c, p, REASON_QUOTA_EXCEEDED);
         else
                 client_fail(c, REASON_QUOTA_EXCEEDED, "its message cannot be kept just now");
+}
+
+/* Whoever publishes now is slowed down; at the limit, its message is refused. */
+static bool memory_allows(struct client *c, const struct publish_packet *p)
+{
+        client_slow_down(c);
+        if (pressure_of(c->shard) != PRESSURE_HARD)
+                return true;
+        metric_add(&c->shard->metrics.messages_refused_memory, 1);
+        if (p->qos > 0)
+                publish_unkept(c, p);
+        return false;
 }
 
 /* [MQTT-3.3.4-1]. The id of QoS 1 is remembered no longer than this takes [MQTT3-4.3.2-2]

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "client/mount.h"
+#include "core/pressure.h"
 #include "core/replay.h"
 #include "core/subscription.h"
 #include "mqtt/topic.h"
@@ -44,6 +45,7 @@ void on_subscribe(struct client *c, const struct packet *packet)
                 if (!packet_reason_allowed(PACKET_SUBACK, reason, PACKET_FROM_SERVER))
                         reason = REASON_UNSPECIFIED_ERROR;
                 reasons[i] = (char)reason;
+                metric_add(&c->shard->metrics.subscriptions_refused, reason_is_error(reason));
         }
 
         /* [MQTT3-2.3.1-7] [MQTT5-2.2.1-6] [MQTT-3.8.4-1] [MQTT-3.8.4-2] */
@@ -68,6 +70,12 @@ static bool next_item(struct client *c, struct str *filters, struct subscribe_it
         return true;
 }
 
+/* None while memory is at its limit: a subscription takes some. */
+ON_SHARD static uint32_t filters_max(const struct client *c)
+{
+        return pressure_of(c->shard) == PRESSURE_HARD ? 0 : c->shard->settings->max_filters;
+}
+
 /* A verdict for each filter in c->verdicts; false when one is still awaited, or the packet was
  * refused. */
 static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
@@ -76,8 +84,10 @@ static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
         struct subscribe_item item;
 
         for (unsigned i = 0; next_item(c, &filters, &item); i++) {
-                struct subscription_name name;
-                enum reason              reason = name_check(c, &item, &name);
+                struct subscription_name name   = { .group = { NULL, 0 } };
+                enum reason              reason = i < filters_max(c)
+                                                          ? name_check(c, &item, &name)
+                                                          : REASON_QUOTA_EXCEEDED;
                 struct access_request    question = { .kind  = ACCESS_SUBSCRIBE,
                                                       .topic = name.filter,
                                                       .qos   = item.qos };
@@ -111,7 +121,8 @@ static enum reason name_check(struct client *c, const struct subscribe_item *ite
                 client_refuse_packet(c, REASON_PROTOCOL_ERROR, "No Local on a shared subscription");
                 return REASON_PROTOCOL_ERROR;
         }
-        if (topic_levels(name->filter) > c->shard->settings->max_topic_levels)
+        if (topic_levels(name->filter) > c->shard->settings->max_topic_levels ||
+            item->filter.len > c->shard->settings->max_topic_bytes)
                 return REASON_TOPIC_FILTER_INVALID;
         return REASON_SUCCESS;
 }

@@ -87,8 +87,10 @@ static size_t parse(struct client *c, struct str bytes)
                 if (c->move_to != CLIENT_STAYS) /* counted where it is at home */
                         break;
                 count(c, c->frame.type);
-                if (c->state == CLIENT_CONNECTED && !c->paused)
+                if (c->state == CLIENT_CONNECTED && !(c->paused & PAUSED_BY_ACCESS))
                         protocol_release(c);
+                if (c->limiter != NULL && c->frame.type == PACKET_PUBLISH)
+                        limiter_received(c);
                 used += size;
         }
         return used;
@@ -125,8 +127,9 @@ static bool frame_allowed(struct client *c, enum frame_result result)
         }
         if (c->frame.header_size == 0)
                 return true;
-        if (c->state == CLIENT_WAITING && size > CONNECT_BYTES_MAX) {
-                client_refuse_packet(c, REASON_PACKET_TOO_LARGE, "the CONNECT is too large");
+        if (c->state == CLIENT_WAITING && size > settings->max_connect_size) {
+                client_refuse_packet(c, REASON_PACKET_TOO_LARGE,
+                                     "beyond mqtt.max_packet_size_before_connect");
                 return false;
         }
         if (size > settings->max_packet_size) {
@@ -205,7 +208,7 @@ bool protocol_ask(struct client *c, unsigned index, const struct access_request 
 
         if (verdict == ACCESS_LATER) {
                 if (protocol_hold(c)) {
-                        client_pause(c);
+                        client_pause(c, PAUSED_BY_ACCESS);
                         return false;
                 }
                 access_cancel(request);
@@ -252,7 +255,7 @@ static void handle_again(struct client *c)
         (void)good;
         rows[c->frame.type].handle(c, &packet);
         c->body = (struct str){ 0 };
-        if (!c->paused)
+        if (!(c->paused & PAUSED_BY_ACCESS))
                 protocol_release(c);
 }
 
@@ -284,7 +287,7 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
                 return;
         if (request->late != NULL)
                 log_late(c);
-        c->paused = false;
+        c->paused &= (uint8_t)~PAUSED_BY_ACCESS;
         if (c->state == CLIENT_AUTHENTICATING && request->kind == ACCESS_PUBLISH) {
                 will_verdict(c, verdict);
         } else if (request->kind != ACCESS_CONNECT) {
@@ -297,8 +300,8 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         } else {
                 connect_verdict(c, verdict);
         }
-        if (!c->paused)
-                client_go_on(c);
+        if (!(c->paused & PAUSED_BY_ACCESS))
+                client_go_on(c, PAUSED_BY_ACCESS);
 }
 
 struct receipt *protocol_barrier(struct client *c)

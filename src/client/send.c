@@ -31,7 +31,7 @@ struct own_properties {
 static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
                          bool dup) ON_SHARD;
 static void peer_release(struct peer *peer, uint16_t packet_id) ON_SHARD;
-static bool peer_congested(const struct peer *peer);
+static enum congestion peer_congested(const struct peer *peer);
 static void peer_evict(struct peer *peer, enum reason reason) ON_SHARD;
 static void peer_refuse(struct peer *peer, enum reason reason, const char *why) ON_SHARD;
 static struct access_request *peer_asker(struct peer *peer);
@@ -205,6 +205,8 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
         write_publish(c, delivery, packet_id, str_from(head, head_len), &own);
         count_message(c, delivery->qos);
         sent(c, PACKET_PUBLISH);
+        if (c->limiter != NULL)
+                limiter_sent(c, head_len + body);
         return true;
 }
 
@@ -341,13 +343,15 @@ static void peer_release(struct peer *peer, uint16_t packet_id)
         send_ack(c, PACKET_PUBREL, packet_id, REASON_SUCCESS);
 }
 
-static bool peer_congested(const struct peer *peer)
+static enum congestion peer_congested(const struct peer *peer)
 {
         const struct client *c =
                 (const struct client *)(const void *)((const char *)peer -
                                                       offsetof(struct client, peer));
 
-        return c->output.bytes > c->shard->settings->output_high_bytes;
+        if (limiter_holds(c->limiter))
+                return PEER_LIMITED;
+        return c->output.bytes > c->shard->settings->output_high_bytes ? PEER_SLOW : PEER_FREE;
 }
 
 /* Whoever evicts has taken the session already [MQTT3-3.1.4-2] [MQTT5-3.1.4-3]. */

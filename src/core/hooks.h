@@ -9,9 +9,12 @@
 #include "mqtt/reason.h"
 #include "rt/role.h"
 
+struct address;
 struct shard;
 
 enum hook_point {
+        HOOK_CLIENT_ACCEPT,             /* peer; STOP turns it away with reason and why */
+        HOOK_CLIENT_RELEASE,            /* ticket: the end of a connection that got one */
         HOOK_CLIENT_CONNECTED,          /* reason: of the CONNACK that is sent; after it */
         HOOK_CLIENT_AUTH_FAILED,        /* reason, why: the access chain has denied a CONNECT or a
                                          * re-authentication; before the client is told */
@@ -41,6 +44,8 @@ struct hook_args {
         struct message **message;       /* a replacement takes over the reference it replaces */
         enum reason      reason;
         const char      *why;           /* of a drop: "queue_full"; of an alarm: a sentence */
+        const struct address *peer;     /* for who may include net/ */
+        uint64_t         ticket;        /* of an accepted connection; 0: nobody wants to know */
         unsigned         version;       /* of the client's protocol */
         uint16_t         keep_alive_s;
         bool             clean_start;

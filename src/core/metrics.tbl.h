@@ -51,11 +51,32 @@ METRIC(messages_dropped_slow,    "messages/dropped/slow",
 METRIC(messages_dropped_large,   "messages/dropped/large",
        "messages above the receiver's packet size")
 METRIC(messages_dropped_memory,  "messages/dropped/memory",  "messages lost for want of memory")
+METRIC(messages_refused_memory,  "messages/refused/memory",
+       "messages from clients beyond memory.limit")
 METRIC(messages_dropped_damaged, "messages/dropped/damaged",
        "queued messages whose record the store could not read")
 METRIC(messages_redispatched,    "messages/redispatched",
        "shared messages handed to another member")
+METRIC(messages_dropped_limit,   "messages/dropped/limit",
+       "messages with a topic or user properties beyond the limits")
+METRIC(messages_dropped_rate,    "messages/dropped/rate",
+       "QoS 0 messages beyond what a client may get in a second")
 METRIC(messages_delayed,         "messages/delayed",         "messages published through $delayed")
+METRIC(subscriptions_refused,    "subscriptions/refused",    "filters that SUBACK refused")
+METRIC(connections_refused_full, "connections/refused/full",
+       "connections beyond the limit of broker, listener or address")
+METRIC(connections_refused_rate, "connections/refused/rate",
+       "connections that came too fast for broker, listener or address")
+METRIC(connections_refused_memory, "connections/refused/memory",
+       "connections beyond memory.limit")
+METRIC(connections_refused_busy, "connections/refused/busy",
+       "connections to a shard that did not keep up")
+METRIC(connections_refused_banned, "connections/refused/banned",
+       "connections of who is banned")
+METRIC(connections_silent,       "connections/refused/silent",
+       "those of the refused that were closed without a CONNACK")
+METRIC(clients_throttled,        "clients/throttled",
+       "times that a client was not read for its rate, or for want of memory")
 METRIC(clients_connected,        "clients/connected",        "connections that became clients")
 METRIC(clients_disconnected,     "clients/disconnected",     "clients that went")
 METRIC(clients_refused,          "clients/refused",          "CONNECTs that were refused")

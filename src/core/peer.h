@@ -14,13 +14,20 @@ struct access_request;
 struct peer;
 struct session;
 
+/* Whether it takes messages just now. */
+enum congestion {
+        PEER_FREE,
+        PEER_SLOW,              /* its output is above the watermark */
+        PEER_LIMITED,           /* it has got what it may in this while */
+};
+
 struct peer_ops {
         /* Sends a PUBLISH; packet_id 0 at QoS 0. False: it cannot be sent to this peer at all
          * (too large for it), and counts as delivered. */
         bool (*publish)(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
                         bool dup);
         void (*release)(struct peer *peer, uint16_t packet_id);         /* sends a PUBREL */
-        bool (*congested)(const struct peer *peer);     /* its output is above the watermark */
+        enum congestion (*congested)(const struct peer *peer);
         void (*evict)(struct peer *peer, enum reason reason); /* closes it; it unbinds by itself */
 
         /* Tells it why, and ends it: it unbinds in its time. */

@@ -66,10 +66,10 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
         return true;
 }
 
-static bool peer_congested(const struct peer *peer)
+static enum congestion peer_congested(const struct peer *peer)
 {
         (void)peer;
-        return false;
+        return PEER_FREE;
 }
 
 static void peer_refuse(struct peer *peer, enum reason reason, const char *why)

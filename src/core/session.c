@@ -390,6 +390,17 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
                 inflight_remove(&session->inflight, entry);
 }
 
+ON_SHARD static void drop_qos0(struct session *session, struct delivery *delivery,
+                               enum congestion congestion)
+{
+        struct metrics *metrics = &session->shard->metrics;
+        bool            limited = congestion == PEER_LIMITED;
+
+        metric_add(limited ? &metrics->messages_dropped_rate : &metrics->messages_dropped_slow, 1);
+        tell_dropped(session, delivery->message, limited ? "rate_limited" : "slow_consumer");
+        delivery_release(delivery);
+}
+
 void session_deliver(struct session *session, struct delivery *delivery)
 {
         struct shard *shard = session->shard;
@@ -412,13 +423,13 @@ void session_deliver(struct session *session, struct delivery *delivery)
                         session_pump(session);
                         return;
                 }
-                if (!peer->ops->congested(peer)) {
+                enum congestion congestion = peer->ops->congested(peer);
+
+                if (congestion == PEER_FREE) {
                         transmit(session, delivery);
                         return;
                 }
-                metric_add(&shard->metrics.messages_dropped_slow, 1);
-                tell_dropped(session, delivery->message, "slow_consumer");
-                delivery_release(delivery);
+                drop_qos0(session, delivery, congestion);
         } else if (session->mqueue.len == 0 && session_has_room(session) &&
                    !peer->ops->congested(peer)) {               /* [MQTT-4.6.0-6] */
                 transmit(session, delivery);

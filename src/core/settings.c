@@ -2,13 +2,19 @@
 
 #include <string.h>
 
+#include "base/limits.h"
+
 void settings_init(struct settings *settings)
 {
         memset(settings, 0, sizeof(*settings));
 
         settings->max_packet_size           = 1048576;
+        settings->max_connect_size          = 131072;
         settings->max_clientid_len          = 1024;
         settings->max_topic_levels          = 128;
+        settings->max_topic_bytes           = TOPIC_BYTES_MAX;
+        settings->max_user_properties       = PACKET_USER_PROPS_MAX;
+        settings->max_filters               = SUBSCRIBE_FILTERS_MAX;
         settings->max_topic_alias           = 64;
         settings->max_qos                   = 2;
         settings->server_keepalive_s        = 0;
@@ -31,6 +37,8 @@ void settings_init(struct settings *settings)
         settings->acl_cache              = true;
         settings->acl_cache_max          = 32;
         settings->acl_cache_ttl_ms       = 60000;
+        settings->memory_share_percent = 75;
+        settings->overload_lag_ms      = 500;
 
         settings->max_subscriptions    = 0;
         settings->max_inflight         = 32;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
+
 enum { SETTINGS_TEXT_MAX = 1024 };
 
 enum mqueue_drop { MQUEUE_DROP_OLDEST, MQUEUE_DROP_NEWEST, MQUEUE_DROP_QOS0_FIRST };
@@ -19,8 +21,12 @@ enum shared_strategy {
 struct settings {
         /* connections */
         uint32_t max_packet_size;               /* bytes */
+        uint32_t max_connect_size;              /* bytes of CONNECT */
         uint32_t max_clientid_len;              /* bytes */
         uint32_t max_topic_levels;
+        uint32_t max_topic_bytes;
+        uint32_t max_user_properties;           /* in one packet */
+        uint32_t max_filters;                   /* in one SUBSCRIBE */
         uint32_t max_topic_alias;               /* from clients, per connection */
         uint32_t max_qos;
         uint32_t server_keepalive_s;            /* 0: the client's own */
@@ -44,6 +50,14 @@ struct settings {
         bool     acl_cache;
         uint32_t acl_cache_max;                 /* verdicts of one client */
         uint32_t acl_cache_ttl_ms;
+        /* limits */
+        uint64_t memory_limit;                  /* bytes; 0: by the share */
+        uint32_t memory_share_percent;          /* of the machine's; 0: no limit */
+        uint32_t overload_lag_ms;               /* 0: off */
+        uint32_t max_connections;               /* 0: no limit, of the whole broker */
+        struct rate connect_rate;               /* of the whole broker */
+        struct rate messages_in, messages_out;  /* of each client */
+        struct rate bytes_in, bytes_out;
 
         /* sessions */
         uint32_t max_subscriptions;             /* 0: no limit */

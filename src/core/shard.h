@@ -31,6 +31,10 @@ struct broker {
         struct hooks   *hooks;
         struct access  *access;
         struct store_port *store;       /* NULL: nothing outlives the process */
+        uint64_t        machine_memory; /* bytes the process may have at all; 0: unknown */
+        _Atomic uint32_t pressure;      /* enum pressure */
+        _Atomic uint32_t connections;   /* of all shards, connected or not */
+        struct bucket   connects;       /* limits.max_conn_rate */
         _Atomic uint32_t kept_sessions; /* that outlive it, of all shards */
         struct hash_key key;            /* of client ids and topics; a secret of the process */
         char            node_name[128];

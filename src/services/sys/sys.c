@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/pressure.h"
 #include "core/publish.h"
 #include "mqtt/topic.h"
 #include "services/sys/version.h"
@@ -201,6 +202,13 @@ ON_SHARD static void say_stats(struct sys *sys)
         say_number(sys->shard, topic, routes);
         snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/topics/count", node);
         say_number(sys->shard, topic, routes);
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/memory/held", node);
+        say_number(sys->shard, topic, mem_held());
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/memory/limit", node);
+        say_number(sys->shard, topic, pressure_limit(sys->shard));
+        snprintf(topic, sizeof topic, "$SYS/brokers/%s/stats/connections/count", node);
+        say_number(sys->shard, topic,
+                   atomic_load_explicit(&sys->broker->connections, memory_order_relaxed));
 }
 
 ON_SHARD static void say_identity(struct sys *sys)
