@@ -88,7 +88,7 @@ COMPILE := $($(FLAVOUR)_CC) $(LANGUAGE) $(WARNINGS) $($(FLAVOUR)_CFLAGS) -pthrea
 LINK    := $($(FLAVOUR)_CC) $($(FLAVOUR)_LDFLAGS) -pthread $(LDFLAGS)
 
 # Libraries of the product; a new one also gets its row in tools/install-deps.
-LIBS        := -llmdb -lxxhash -lcurl -ljansson -lssl -lcrypto -lwslay
+LIBS        := -llmdb -lxxhash -lcurl -ljansson -lssl -lcrypto -largon2 -lwslay
 TOOL_LIBS   := -ljansson
 DAEMON_LIBS := $(if $(filter release,$(FLAVOUR)),-lmimalloc)
 

@@ -63,12 +63,26 @@ OPTION("mqtt.exclusive_available", SWITCH, settings.exclusive_available, 0, 1, R
 
 SECTION("Authentication")
 OPTION("auth.chain", TEXT, auth.chain, 0, 0, FIXED,
-       "who is asked about a client, in this order, as in clientid, username; who none of them "
-       "knows is denied; empty: only the two options for anonymous clients decide")
+       "who is asked about a client, in this order, as in password_file, clientid; who none of "
+       "them knows is denied; empty: only the options for anonymous clients decide")
 OPTION("mqtt.allow_anonymous", SWITCH, settings.allow_anonymous, 0, 1, RELOAD,
        "lets anyone in from anywhere; with auth.chain, who has neither user name nor password")
 OPTION("mqtt.allow_anonymous_loopback", SWITCH, settings.allow_anonymous_loopback, 0, 1, RELOAD,
        "without auth.chain, lets anyone in from this machine")
+OPTION("auth.password_file", TEXT, auth.password_file, 0, 0, RELOAD,
+       "NAME:HASH a line, as linnet passwd and mosquitto_passwd write it; read again as soon as "
+       "it changes")
+OPTION("auth.scram.file", TEXT, auth.scram_file, 0, 0, RELOAD,
+       "NAME:VERIFIER a line, as linnet passwd --scram and PostgreSQL write it; read again as soon "
+       "as it changes")
+OPTION("auth.workers", NUMBER, auth.workers, 1, AUTH_WORKERS_MAX, FIXED,
+       "threads that compute password hashes")
+OPTION("auth.queue", NUMBER, auth.queue_max, 1, 1000000, FIXED,
+       "passwords that wait for one of them; beyond it clients are told that the server is busy")
+OPTION("auth.cache.entries", NUMBER, auth.cache_entries, 0, 10000000, FIXED,
+       "passwords proven of late, which need no hash; 40 bytes each; 0: none are remembered")
+OPTION("auth.cache.ttl", MILLIS, auth.cache_ttl_ms, 1000, UINT32_MAX, FIXED,
+       "how long they are remembered; a change of the file forgets them at once")
 OPTION_ENUM("auth.clientid_rule", settings.clientid_rule, option_clientid_rules, RELOAD,
             "what authenticated clients with a user name may call themselves: any client id, "
             "their user name alone, or what begins with it")

@@ -31,6 +31,13 @@ static const char listeners_head[] =
         "be many. Without any there is `listener.tcp.external` on `[::]:1883`. Where a key begins\n"
         "with `listener.<type>.<name>`, every type has it.\n";
 
+static const char rows_head[] =
+        "\n## Names and passwords\n\n"
+        "`auth.user.<n>.username = NAME` and `auth.user.<n>.password = PASSWORD` are a user of\n"
+        "`auth.chain = username`, `auth.client.<n>.clientid = ID` and `auth.client.<n>.password`\n"
+        "a client of `auth.chain = clientid`; there may be 64 of each, and `<n>` is any number.\n"
+        "A password is plain, or a hash as `linnet passwd` writes it. A reload applies them.\n";
+
 void options_help(FILE *out)
 {
         struct config defaults;
@@ -40,6 +47,9 @@ void options_help(FILE *out)
         config_init(&defaults);
         for (size_t i = 0; i < option_count; i++)
                 row_help(out, "", &option_rows[i], &defaults);
+        fprintf(out, "\nNames and passwords\n  %-44s %s\n  %-44s %s\n",
+                "auth.user.<n>.username, .password", "for auth.chain = username",
+                "auth.client.<n>.clientid, .password", "for auth.chain = clientid");
         fprintf(out, "\nListeners\n  %-44s %s\n", "listener.<type>.<name> = [ADDRESS:]PORT",
                 "tcp, tls, ws or wss; without any: listener.tcp.external on [::]:1883");
         fprintf(out, "  %-44s %s\n", "listener.unix.<name> = PATH", "on a Unix socket");
@@ -60,6 +70,7 @@ void options_reference(FILE *out)
         fputs(page_head, out);
         for (size_t i = 0; i < option_count; i++)
                 row_reference(out, "", &option_rows[i], &defaults);
+        fputs(rows_head, out);
         fputs(listeners_head, out);
         for (size_t i = 0; i < listener_option_count; i++) {
                 listener_prefix(listener_options[i].types, prefix);

@@ -213,7 +213,7 @@ static bool open_auth(struct server *server)
 {
         char why[AUTH_WHY_SIZE];
 
-        server->auth = auth_new(&server->broker, server->http, &server->config.auth, why);
+        server->auth = auth_new(&server->broker, server->http, &server->config.auth, NULL, why);
         if (server->auth == NULL)
                 LOG(ERROR, "auth.unusable", F_TEXT("why", why[0] != '\0' ? why : "no memory"));
         return server->auth != NULL;
@@ -498,8 +498,9 @@ bool server_apply(struct server *server, const struct config *config)
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;
         memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
-        auth_reload(server->auth, &config->auth);
-        return rules_apply(&server->rules, &server->config);
+
+        return auth_reload(server->auth, &config->auth) &&
+               rules_apply(&server->rules, &server->config);
 }
 
 bool server_look(struct server *server)

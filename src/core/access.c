@@ -110,9 +110,10 @@ ON_SHARD static enum access_verdict chain_end(struct access_request *request)
                 request->why    = "its listener says allow_anonymous = off";
         } else if (request->shard->broker->access->authenticators == 0) {
                 request->reason = REASON_NOT_AUTHORIZED;
-                request->why    = "anonymous clients are let in from loopback only: set "
-                                  "mqtt.allow_anonymous = on, or configure authentication "
-                                  "(auth.chain)";
+                request->why    = "anonymous clients are let in from loopback only: add to the "
+                                  "configuration auth.chain = password_file and "
+                                  "auth.password_file = FILE (linnet passwd -c FILE USER makes "
+                                  "it), or mqtt.allow_anonymous = on";
         } else if (!request->has_username && !request->has_password) {
                 request->reason = REASON_NOT_AUTHORIZED;
                 request->why    = "it has neither user name nor password";

@@ -64,10 +64,13 @@ static bool world_add_store(struct world *world, const struct world_plan *plan)
 
 static bool world_add_auth(struct world *world, const struct auth_config *config)
 {
-        char why[AUTH_WHY_SIZE];
+        const struct hasher_host host = { .poll_new = poll_memory_new,
+                                          .clock    = world_clock,
+                                          .context  = world };
+        char                     why[AUTH_WHY_SIZE];
 
         if (config != NULL)
-                world->auth = auth_new(&world->broker, NULL, config, why);
+                world->auth = auth_new(&world->broker, NULL, config, &host, why);
         return config == NULL || world->auth != NULL;
 }
 
@@ -174,13 +177,20 @@ void world_crash(struct world *world)
 
 unsigned world_loops(const struct world *world)
 {
-        return world->broker.shard_count + (world->store != NULL);
+        return world->broker.shard_count + (world->store != NULL) +
+               (world->auth != NULL ? auth_loops(world->auth) : 0);
 }
 
 bool world_turn(struct world *world, unsigned loop)
 {
-        return loop_turn(loop < world->broker.shard_count ? world->broker.loops[loop]
-                                                          : store_loop(world->store), 0);
+        unsigned shards = world->broker.shard_count;
+        unsigned stores = world->store != NULL;
+
+        if (loop < shards)
+                return loop_turn(world->broker.loops[loop], 0);
+        if (loop < shards + stores)
+                return loop_turn(store_loop(world->store), 0);
+        return loop_turn(auth_loop(world->auth, loop - shards - stores), 0);
 }
 
 bool world_run(struct world *world)

@@ -48,8 +48,8 @@ void world_free(struct world *world);
  * What was committed stays in the plan's vault. */
 void world_crash(struct world *world);
 
-/* One turn of one shard (its number) or of the store (the number of shards); true when it did
- * anything. */
+/* One turn of one shard (its number), of the store (the number of shards, if there is one), or of
+ * one that computes passwords (those behind it); true when it did anything. */
 bool world_turn(struct world *world, unsigned loop);
 unsigned world_loops(const struct world *world);
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "passwd.h"
 #include "services/sys/version.h"
 #include "store.h"
 #include "tools.h"
@@ -8,6 +9,8 @@
 static const char help[] =
         "linnet pub -t TOPIC {-m TEXT | -n | -l | -s | -f FILE} [options]    publishes\n"
         "linnet sub -t FILTER... [options]                                   subscribes\n"
+        "linnet passwd [-c] FILE USER                                        sets a password;\n"
+        "                                                       linnet passwd --help\n"
         "linnet store {check | dump | compact} [PATH]           a stopped broker's store;\n"
         "                                                       linnet store --help\n"
         "linnet --help | --version\n"
@@ -53,6 +56,8 @@ int main(int argc, char **argv)
                 return fputs(help, stdout) < 0;
         if (argc >= 2 && strcmp(argv[1], "store") == 0)
                 return store_run(argc - 2, argv + 2);
+        if (argc >= 2 && strcmp(argv[1], "passwd") == 0)
+                return passwd_run(argc - 2, argv + 2);
         if (argc >= 2 && strcmp(argv[1], "pub") == 0) {
                 tool = TOOL_PUB;
         } else if (argc >= 2 && strcmp(argv[1], "sub") == 0) {

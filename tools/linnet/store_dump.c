@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base64.h"
+#include "base/base64.h"
 #include "census.h"
 #include "mqtt/property.h"
 #include "mqtt/utf8.h"

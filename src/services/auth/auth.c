@@ -1,23 +1,26 @@
 #include "services/auth/auth.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "services/auth/auth_link.h"
+#include "services/auth/cache.h"
+#include "services/auth/keeper.h"
 
-struct auth {
-        struct broker      *broker;
-        struct http_client *http;
-        struct auth_link    links[AUTH_CHAIN_MAX];
-        unsigned            count;
+static enum access_verdict nobody_check(void *context, struct access_request *request);
+static void                nobody_cancel(void *context, struct access_request *request);
+
+/* The end of the chain: for who is known to none of it, a hash is computed all the same, so that
+ * the time of an answer does not tell which names there are. It lets nobody in. */
+static const struct access_provider nobody = {
+        .name = "none", .kinds = ACCESS_CONNECTS, .check = nobody_check, .cancel = nobody_cancel,
 };
 
-struct data_mail {
-        struct mail       mail;
-        struct auth_link *link;
-        struct auth_data *data;         /* one reference */
-};
+/* ---- what links know ------------------------------------------------------------------------- */
 
 void auth_data_init(struct auth_data *data, void (*release)(struct auth_data *data))
 {
@@ -25,7 +28,7 @@ void auth_data_init(struct auth_data *data, void (*release)(struct auth_data *da
         data->free = release;
 }
 
-static struct auth_data *auth_data_take(struct auth_data *data)
+struct auth_data *auth_data_take(struct auth_data *data)
 {
         atomic_fetch_add_explicit(&data->refs, 1, memory_order_relaxed);
         return data;
@@ -43,6 +46,8 @@ void auth_data_drop(struct auth_data *data)
                 data->free(data);
 }
 
+/* ---- making the chain ------------------------------------------------------------------------ */
+
 static bool add_link(struct auth *auth, const struct auth_kind *kind,
                      const struct auth_config *config, char why[static AUTH_WHY_SIZE])
 {
@@ -57,6 +62,7 @@ static bool add_link(struct auth *auth, const struct auth_kind *kind,
                                     .http   = auth->http };
         for (unsigned i = 0; i < auth->broker->shard_count; i++)
                 link->data[i] = auth_data_take(data);
+        LOG(INFO, "auth.loaded", F_TEXT("provider", kind->word), F_U64("entries", data->entries));
         auth_data_drop(data);
         auth->count++;
         return (kind->open == NULL || kind->open(link, config, why)) &&
@@ -76,61 +82,122 @@ bool auth_wants_http(const struct auth_config *config)
         return false;
 }
 
-struct auth *auth_new(struct broker *broker, struct http_client *http,
-                      const struct auth_config *config, char why[static AUTH_WHY_SIZE])
+static bool add_links(struct auth *auth, const struct auth_config *config,
+                      char why[static AUTH_WHY_SIZE])
 {
-        struct auth *auth = mem_zalloc(sizeof *auth);
-        struct str   rest = str_of(config->chain), word;
+        struct str rest = str_of(config->chain), word;
 
-        why[0] = '\0';
-        if (auth == NULL)
-                return NULL;
-        auth->broker = broker;
-        auth->http   = http;
         while (auth_chain_next(&rest, &word)) {
                 const struct auth_kind *kind = auth_kind_find(word);
 
                 assert(kind != NULL && auth->count < AUTH_CHAIN_MAX);
-                if (!add_link(auth, kind, config, why)) {
-                        auth_free(auth);
-                        return NULL;
-                }
+                if (!add_link(auth, kind, config, why))
+                        return false;
         }
-        return auth;
+        return auth->count == 0 || access_add(auth->broker->access, &nobody, auth);
+}
+
+static bool add_caches(struct auth *auth, const struct auth_config *config)
+{
+        uint8_t  key[CACHE_TAG_SIZE];
+        uint32_t entries = broker_share(auth->broker, config->cache_entries);
+        bool     good = true;
+
+        random_secret(key, sizeof key);
+        for (unsigned i = 0; i < auth->broker->shard_count && entries > 0 && good; i++) {
+                auth->caches[i] = cache_new(entries, config->cache_ttl_ms, key);
+                good            = auth->caches[i] != NULL;
+        }
+        OPENSSL_cleanse(key, sizeof key);
+        return good;
+}
+
+struct auth *auth_new(struct broker *broker, struct http_client *http,
+                      const struct auth_config *config, const struct hasher_host *host,
+                      char why[static AUTH_WHY_SIZE])
+{
+        struct auth *auth = mem_zalloc(sizeof *auth);
+        bool         good = auth != NULL;
+
+        why[0] = '\0';
+        if (good) {
+                auth->broker = broker;
+                auth->http   = http;
+                good         = add_links(auth, config, why);
+        }
+        if (good && auth->count > 0) {
+                auth->hasher = hasher_new(config->workers, config->queue_max, host);
+                if (auth->hasher != NULL)
+                        auth->keeper = keeper_new(auth, config);
+                good = auth->keeper != NULL && add_caches(auth, config);
+        }
+        if (good)
+                return auth;
+        auth_free(auth);
+        return NULL;
 }
 
 void auth_free(struct auth *auth)
 {
         if (auth == NULL)
                 return;
-        for (unsigned at = 0; at < auth->count; at++) {
-                struct auth_link *link = &auth->links[at];
-
-                if (link->kind->close != NULL)
-                        link->kind->close(link);
-                for (unsigned i = 0; i < auth->broker->shard_count; i++)
-                        auth_data_drop(link->data[i]);
+        for (unsigned at = 0; at < auth->count; at++)
+                if (auth->links[at].kind->close != NULL)
+                        auth->links[at].kind->close(&auth->links[at]);
+        keeper_free(auth->keeper);
+        hasher_free(auth->hasher);
+        for (unsigned i = 0; i < auth->broker->shard_count; i++) {
+                cache_free(auth->caches[i]);
+                for (unsigned at = 0; at < auth->count; at++)
+                        auth_data_drop(auth->links[at].data[i]);
         }
         mem_free(auth);
 }
 
-/* ---- what works beside the shards ------------------------------------------------------------ */
-
-static void *run(void *context)
+bool auth_reload(struct auth *auth, const struct auth_config *config)
 {
-        loop_run(context);
+        return auth->keeper == NULL || keeper_reload(auth->keeper, config);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+unsigned auth_loops(const struct auth *auth)
+{
+        return auth->hasher != NULL ? hasher_workers(auth->hasher) : 0;
+}
+
+struct loop *auth_loop(struct auth *auth, unsigned at)
+{
+        return hasher_loop(auth->hasher, at);
+}
+
+static void *run(void *loop)
+{
+        loop_run(loop);
         return NULL;
+}
+
+static bool make_thread(pthread_t *thread, struct loop *loop)
+{
+        int failed = pthread_create(thread, NULL, run, loop);
+
+        if (failed != 0)
+                LOG(ERROR, "thread.failed", F_TEXT("reason", strerror(failed)));
+        return failed == 0;
 }
 
 bool auth_start(struct auth *auth)
 {
+        for (; auth->running < auth_loops(auth); auth->running++)
+                if (!make_thread(&auth->threads[auth->running], auth_loop(auth, auth->running)))
+                        return false;
         for (unsigned at = 0; at < auth->count; at++) {
                 struct auth_link *link = &auth->links[at];
                 struct loop      *loop = link->kind->begin != NULL ? link->kind->begin(link) : NULL;
 
                 if (loop == NULL)
                         continue;
-                if (pthread_create(&link->thread, NULL, run, loop) != 0)
+                if (!make_thread(&link->thread, loop))
                         return false;
                 link->loop = loop;
         }
@@ -148,60 +215,47 @@ void auth_stop(struct auth *auth)
                 pthread_join(link->thread, NULL);
                 link->loop = NULL;
         }
+        for (unsigned i = 0; i < auth->running; i++)
+                loop_stop(auth_loop(auth, i));
+        while (auth->running > 0)
+                pthread_join(auth->threads[--auth->running], NULL);
 }
 
-/* ---- reload ---------------------------------------------------------------------------------- */
+/* ---- who is known to nobody ------------------------------------------------------------------ */
 
-static void data_deliver(struct loop *loop, struct mail *mail)
+static void nobody_done(struct hash_job *job, enum secret_result result)
 {
-        struct data_mail *fresh = (struct data_mail *)(void *)mail;
+        struct access_request *request = job->question.request;
 
-        on_shard(loop);
-
-        struct auth_data **data = &fresh->link->data[loop->config.id];
-
-        auth_data_drop(*data);
-        *data = fresh->data;
+        (void)result;
+        on_shard(job->home);
+        access_answer(request, ACCESS_IGNORE);
 }
 
-static void data_drop(struct mail *mail)
+static enum access_verdict nobody_check(void *context, struct access_request *request)
 {
-        auth_data_drop(((struct data_mail *)(void *)mail)->data);
-}
+        struct auth *auth = context;
 
-static const struct mail_ops data_ops = { "auth data", data_deliver, data_drop };
-
-static bool send_data(struct auth_link *link, struct auth_data *data, struct loop *to)
-{
-        struct parcel    *parcel = NULL;
-        struct data_mail *mail   = (struct data_mail *)(void *)parcel_append(
-                &parcel, &data_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
-
-        if (mail == NULL)
-                return false;
-        mail->link = link;
-        mail->data = auth_data_take(data);
-        loop_post(to, parcel);
-        return true;
-}
-
-void auth_reload(struct auth *auth, const struct auth_config *config)
-{
-        char why[AUTH_WHY_SIZE] = "";
-
+        if (!request->has_password)
+                return ACCESS_IGNORE;
         for (unsigned at = 0; at < auth->count; at++) {
-                struct auth_link *link = &auth->links[at];
-                const char       *lacks = link->kind->lacks(config);
-                struct auth_data *data  = lacks == NULL ? link->kind->load(config, why) : NULL;
-                bool              good  = data != NULL;
+                struct auth_link    *link = &auth->links[at];
+                struct auth_data    *data = auth_link_data(link, request->shard);
+                struct str           name = request->has_username ? request->username
+                                                                  : request->client_id;
+                const struct secret *decoy = link->kind->decoy != NULL
+                                                     ? link->kind->decoy(data, name) : NULL;
 
-                for (unsigned i = 0; i < auth->broker->shard_count && data != NULL; i++)
-                        good = send_data(link, data, auth->broker->loops[i]) && good;
-                auth_data_drop(data);
-                if (!good)
-                        LOG(ERROR, "auth.reload_failed", F_TEXT("provider", link->kind->word),
-                            F_TEXT("why", lacks != NULL   ? lacks
-                                          : why[0] != '\0' ? why
-                                                           : "no memory"));
+                if (decoy != NULL)
+                        return hasher_ask(auth->hasher, &(struct hash_question){
+                                .request = request, .data = data, .secret = decoy,
+                                .done = nobody_done });
         }
+        return ACCESS_IGNORE;
+}
+
+static void nobody_cancel(void *context, struct access_request *request)
+{
+        (void)context;
+        hasher_cancel(request);
 }

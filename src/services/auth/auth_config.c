@@ -8,6 +8,10 @@
 void auth_config_init(struct auth_config *config)
 {
         *config = (struct auth_config){
+                .workers       = 1,
+                .queue_max     = 1000,
+                .cache_entries = 10000,
+                .cache_ttl_ms  = 3600000,
                 .jwt = { .jwks_refresh_ms = 300000,
                          .superuser_claim = "is_superuser",
                          .acl_claim       = "acl",

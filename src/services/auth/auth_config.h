@@ -17,6 +17,7 @@ enum {
         AUTH_SECRET_SIZE = 256,
         AUTH_PATH_SIZE   = 1024,
         AUTH_WHY_SIZE    = 512,
+        AUTH_WORKERS_MAX = 16,
 };
 
 /* auth.user.N.username and .password, or auth.client.N.clientid and .password. */
@@ -34,6 +35,12 @@ struct auth_rows {
 struct auth_config {
         char             chain[AUTH_NAME_SIZE]; /* words, as written; empty: nobody is known */
         char             chain_place[AUTH_PATH_SIZE + 16];      /* where that stands: "file:line" */
+        char             password_file[AUTH_PATH_SIZE];
+        char             scram_file[AUTH_PATH_SIZE];
+        uint32_t         workers;               /* threads that compute password hashes */
+        uint32_t         queue_max;             /* of passwords that wait for one */
+        uint32_t         cache_entries;         /* passwords proven of late; 0: none are kept */
+        uint32_t         cache_ttl_ms;
         struct auth_rows users, clients;
         struct auth_jwt_config jwt;
         struct auth_http_config http;

@@ -8,11 +8,13 @@
 #include "core/shard.h"
 #include "net/http_client.h"
 #include "services/auth/auth_config.h"
+#include "services/auth/secret.h"
 
 /* What a provider knows, made from a configuration and the files that it names. Embedded at the
  * beginning of its own struct; immutable; each shard that uses it holds a reference. */
 struct auth_data {
         _Atomic uint32_t refs;
+        uint32_t         entries;                       /* for the log: how many it knows */
         void           (*free)(struct auth_data *data); /* when the last reference is gone */
 };
 
@@ -39,6 +41,13 @@ struct auth_kind {
                      char why[static AUTH_WHY_SIZE]);
         struct loop *(*begin)(struct auth_link *link);  /* for a thread of its own; or NULL */
         void (*close)(struct auth_link *link);          /* when no thread runs any more */
+
+        /* The file that is loaded: when it changes, it is loaded anew. NULL: there is none. */
+        const char *(*file)(const struct auth_config *config);
+
+        /* Any secret that takes as long to check as those it has, always the same for a name; NULL
+         * when all are quick. NULL: none of them ever has slow ones. */
+        const struct secret *(*decoy)(const struct auth_data *data, struct str name);
 };
 
 struct auth_link {
@@ -52,18 +61,31 @@ struct auth_link {
         struct auth_data       *data[SHARDS_MAX];       /* each its shard's */
 };
 
+struct auth {
+        struct broker      *broker;
+        struct http_client *http;
+        struct auth_link    links[AUTH_CHAIN_MAX];
+        unsigned            count;
+        struct hasher      *hasher;                     /* NULL: nobody is in the chain */
+        struct cache       *caches[SHARDS_MAX];         /* each its shard's; NULL: none is kept */
+        struct keeper      *keeper;
+        pthread_t           threads[AUTH_WORKERS_MAX];
+        unsigned            running;                    /* of these threads */
+};
+
 extern const struct auth_kind *const auth_kinds[];      /* NULL at the end */
 
 const struct auth_kind *auth_kind_find(struct str word);        /* NULL when there is none */
 
-/* What the link knows, for this turn. */
-static inline const struct auth_data *auth_link_data(const struct auth_link *link,
-                                                     const struct shard     *shard)
+/* What the link knows, for this turn; auth_data_take() keeps it for longer. */
+static inline struct auth_data *auth_link_data(const struct auth_link *link,
+                                               const struct shard     *shard)
 {
         return link->data[shard->loop.config.id];
 }
 
 void auth_data_init(struct auth_data *data, void (*release)(struct auth_data *data));
+struct auth_data *auth_data_take(struct auth_data *data);       /* one reference more */
 void auth_data_drop(struct auth_data *data);    /* gives one back, on any thread; NULL is nothing */
 
 #endif

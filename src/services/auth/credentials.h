@@ -4,6 +4,7 @@
 
 #include "services/auth/auth_link.h"
 
+extern const struct auth_kind auth_kind_password_file;  /* auth.password_file */
 extern const struct auth_kind auth_kind_username;       /* auth.user.N */
 extern const struct auth_kind auth_kind_clientid;       /* auth.client.N */
 
