@@ -88,7 +88,7 @@ COMPILE := $($(FLAVOUR)_CC) $(LANGUAGE) $(WARNINGS) $($(FLAVOUR)_CFLAGS) -pthrea
 LINK    := $($(FLAVOUR)_CC) $($(FLAVOUR)_LDFLAGS) -pthread $(LDFLAGS)
 
 # Libraries of the product; a new one also gets its row in tools/install-deps.
-LIBS        := -llmdb -lxxhash -lcurl -ljansson -lssl -lcrypto -largon2 -lwslay
+LIBS        := -llmdb -lxxhash -lcurl -ljansson -lssl -lcrypto -largon2 -lwslay -lcap-ng -lseccomp
 TOOL_LIBS   := -ljansson
 DAEMON_LIBS := $(if $(filter release,$(FLAVOUR)),-lmimalloc)
 
@@ -211,6 +211,13 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	$(if $(DAEMON),install -m 755 $(DAEMON) $(DESTDIR)$(PREFIX)/sbin/linnetd)
 	$(if $(TOOL),install -m 755 $(TOOL) $(DESTDIR)$(PREFIX)/bin/linnet)
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	sed 's,/usr/local/,$(PREFIX)/,' packaging/linnet.service \
+	        > $(DESTDIR)$(PREFIX)/lib/systemd/system/linnet.service
+	install -m 644 packaging/linnet.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/linnet.conf
+	install -d $(DESTDIR)/etc/linnet
+	test -e $(DESTDIR)/etc/linnet/linnet.conf || \
+	        install -m 644 packaging/linnet.conf $(DESTDIR)/etc/linnet/linnet.conf
 
 clean:
 	rm -rf $(BUILD_ROOT)

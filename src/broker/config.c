@@ -14,6 +14,7 @@ void config_init(struct config *config)
         settings_init(&config->settings);
         auth_config_init(&config->auth);
         snprintf(config->node_name, sizeof(config->node_name), "linnet@127.0.0.1");
+        config->confine = true;
         snprintf(config->data_dir, sizeof(config->data_dir), "data");
         auth_config_init(&config->auth);
         config->http_connections = 32;

@@ -23,6 +23,8 @@ struct config {
         uint32_t               shards;          /* 0: one per core */
         char                   node_name[128];
         char                   data_dir[CONFIG_PATH_SIZE];
+        char                   user[64];        /* empty: "linnet", if there is one */
+        bool                   confine;
         char                   log_file[CONFIG_PATH_SIZE];      /* empty: standard error */
         char                   acl_file[CONFIG_PATH_SIZE];      /* empty: no rules */
         enum acl_format        acl_format;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "broker/rules.h"
+#include "broker/privilege.h"
 #include "broker/server.h"
 #include "services/sys/version.h"
 
@@ -255,6 +256,8 @@ int main(int argc, char **argv)
         static struct config config;
         struct arguments     arguments = { .file = NULL };
         struct log_config    log;
+        struct confinement   confinement;
+        char                 why[PRIVILEGE_WHY_SIZE];
         int                  code;
 
         umask(077);
@@ -265,11 +268,17 @@ int main(int argc, char **argv)
         if (arguments.test)
                 return test(&config);
         block_signals();
+        if (!privilege_drop(&config, why)) {
+                fprintf(stderr, "linnetd: %s\n", why);
+                return EXIT_FAILURE;
+        }
+        privilege_confine(&config, &confinement);
         log = log_of(&config);
         if (!log_start(&log)) {
                 fprintf(stderr, "linnetd: log file %s: %s\n", config.log_file, strerror(errno));
                 return EXIT_FAILURE;
         }
+        privilege_log(&confinement);
         raise_descriptor_limit();
         code = serve(&arguments, &config);
         log_stop();

@@ -6,6 +6,11 @@ OPTION("node.name", TEXT, node_name, 1, 0, FIXED, "what this broker calls itself
 OPTION("shards", NUMBER, shards, 0, SHARDS_MAX, FIXED,
        "threads that serve clients; 0: one per core")
 OPTION("data_dir", TEXT, data_dir, 1, 0, FIXED, "the folder for what outlives the process")
+OPTION("user", TEXT, user, 0, 0, FIXED,
+       "whom a broker that is started as root becomes; empty: linnet, if there is such a user")
+OPTION("confine", SWITCH, confine, 0, 1, FIXED,
+       "it runs no program, writes nowhere but beneath data_dir, log.file's folder and those of "
+       "Unix sockets, and gives up system calls that it never needs (Landlock, seccomp)")
 
 SECTION("Durability")
 OPTION_ENUM("durability", durability, option_durabilities, FIXED,
