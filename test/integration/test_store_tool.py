@@ -190,6 +190,7 @@ def test_what_lies_out_of_order_is_told_and_put_right(folder):
     code, out, err = store("compact", folder)
     assert code == 0 and "1 damaged, set aside" in out, err
     assert "out of order" not in store("check", folder)[1]
+    assert (folder / "store" / "data.mdb.damaged").exists(), "nothing is thrown away"
     again = Broker(folder, 1)
     got = mosquitto("sub", again, "-t", "kept/+", "-C", "2", "-W", "10")
     assert BINARY in got and KEPT.encode() in got
@@ -197,7 +198,7 @@ def test_what_lies_out_of_order_is_told_and_put_right(folder):
     assert store("check", folder)[0] == 0
 
 
-def test_a_broken_structure_ends_nothing_but_the_look(folder):
+def test_where_nothing_can_be_read_nothing_is_changed(folder):
     file = folder / "store" / "data.mdb"
     data = file.read_bytes()
     file.write_bytes(data[:8192] + b"\xa5" * (len(data) - 8192))

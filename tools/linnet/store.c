@@ -1,11 +1,7 @@
 #include "store.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const char help[] =
         "linnet store check [PATH]      says what is wrong with what a broker has stored\n"
@@ -18,7 +14,8 @@ static const char help[] =
         "check ends with 0 when all is well; 1 with a line for each problem; 2 when it can not.\n"
         "A start goes on without records that are damaged, and sets them aside: dump shows them.\n"
         "compact sets aside what it finds damaged, counts anew how often messages are named,\n"
-        "and puts the new file in the place of the old one when it is whole.\n";
+        "and puts the new file in the place of the old one when it is whole. Of a file whose\n"
+        "structure is damaged it keeps what can be read, and the old one as data.mdb.damaged.\n";
 
 bool store_walk(struct engine *engine, enum engine_table table,
                 bool (*see)(void *context, struct str key, struct str value, bool damaged),
@@ -40,58 +37,43 @@ bool store_walk(struct engine *engine, enum engine_table table,
         }
 }
 
+static int look(const char *command, struct engine *engine, const char *path, bool holds)
+{
+        if (engine->ops->begin(engine) != ENGINE_OK)
+                fprintf(stderr, "Error: %s\n", engine->why);
+        else if (strcmp(command, "check") == 0)
+                return store_check(engine);
+        else if (strcmp(command, "dump") == 0)
+                return store_dump(engine);
+        else
+                return store_compact(engine, path, !holds);
+        return STORE_FAILED;
+}
+
+/* LMDB believes what it reads: a file whose structure is damaged is not shown to it. */
 static int run(const char *command, const char *path)
 {
         char           why[256];
-        struct engine *engine = engine_lmdb_open(path, true, why);
-        int            code   = STORE_FAILED;
+        bool           holds  = engine_lmdb_check(path, why);
+        struct engine *engine = NULL;
+        int            code;
 
+        if (!holds)
+                fprintf(strcmp(command, "check") == 0 ? stdout : stderr, "%s\n", why);
+        engine = holds ? engine_lmdb_open(path, true, why) : engine_salvage_open(path, why);
         if (engine == NULL) {
                 fprintf(stderr, "Error: %s\n", why);
                 return STORE_FAILED;
         }
-        if (engine->ops->begin(engine) != ENGINE_OK)
-                fprintf(stderr, "Error: %s\n", engine->why);
-        else if (strcmp(command, "check") == 0)
-                code = store_check(engine);
-        else if (strcmp(command, "dump") == 0)
-                code = store_dump(engine);
-        else
-                code = store_compact(engine, path);
+        code = look(command, engine, path, holds);
         engine->ops->close(engine);
+        if (!holds && code == STORE_CLEAN && strcmp(command, "check") == 0)
+                code = STORE_PROBLEMS;
         if (fflush(stdout) != 0) {
                 perror("Error: standard output");
                 code = STORE_FAILED;
         }
         return code;
-}
-
-/* In a process of its own: a page that is not what it should be can end the one that looks. */
-static int run_apart(const char *command, const char *path)
-{
-        pid_t child  = fork();
-        int   status = 0;
-
-        if (child < 0) {
-                perror("Error: fork");
-                return STORE_FAILED;
-        }
-        if (child == 0) {
-                setvbuf(stdout, NULL, _IOLBF, 0);       /* what was seen before an end is out */
-                exit(run(command, path));
-        }
-        while (waitpid(child, &status, 0) < 0)
-                continue;
-        if (WIFEXITED(status))
-                return WEXITSTATUS(status);
-        if (WTERMSIG(status) != SIGBUS && WTERMSIG(status) != SIGSEGV &&
-            WTERMSIG(status) != SIGABRT) {
-                fprintf(stderr, "Error: %s\n", strsignal(WTERMSIG(status)));
-                return STORE_FAILED;
-        }
-        fprintf(stderr, "Error: %s/store is damaged in its structure and cannot be read on.\n",
-                path);
-        return strcmp(command, "check") == 0 ? STORE_PROBLEMS : STORE_FAILED;
 }
 
 int store_run(int argc, char **argv)
@@ -106,5 +88,5 @@ int store_run(int argc, char **argv)
                 fputs(help, stderr);
                 return STORE_FAILED;
         }
-        return run_apart(command, path);
+        return run(command, path);
 }

@@ -15,9 +15,10 @@ bool store_walk(struct engine *engine, enum engine_table table,
                 bool (*see)(void *context, struct str key, struct str value, bool damaged),
                 void *context);
 
-/* The three commands, within a transaction of the engine that they do not end. */
+/* The three commands, within a transaction of the engine that they do not end. `keep_old`: as
+ * data.mdb.damaged. */
 int store_check(struct engine *engine);
 int store_dump(struct engine *engine);
-int store_compact(struct engine *engine, const char *path);
+int store_compact(struct engine *engine, const char *path, bool keep_old);
 
 #endif

@@ -168,9 +168,9 @@ static bool sync_path(const char *path)
 
 /* The new file has the old one's owner, is on disk, and then has its name: at no time is there
  * none. */
-static bool take_its_place(const struct copy *copy, const char *path)
+static bool take_its_place(const struct copy *copy, const char *path, bool keep_old)
 {
-        char        fresh[PATH_SIZE + 32], old[PATH_SIZE], folder[PATH_SIZE];
+        char        fresh[PATH_SIZE + 32], old[PATH_SIZE], kept[PATH_SIZE + 16], folder[PATH_SIZE];
         struct stat stat_of;
 
         snprintf(fresh, sizeof fresh, "%s/store/data.mdb", copy->fresh);
@@ -180,6 +180,9 @@ static bool take_its_place(const struct copy *copy, const char *path)
                 return failed(old);
         if (geteuid() == 0 && chown(fresh, stat_of.st_uid, stat_of.st_gid) != 0)
                 return failed(fresh);
+        snprintf(kept, sizeof kept, "%s.damaged", old);
+        if (keep_old && ((remove(kept) != 0 && errno != ENOENT) || link(old, kept) != 0))
+                return failed(kept);
         if (!sync_path(fresh) || rename(fresh, old) != 0)
                 return failed(fresh);
         if (sync_path(folder))
@@ -200,7 +203,7 @@ static void clean_up(const struct copy *copy)
         }
 }
 
-int store_compact(struct engine *engine, const char *path)
+int store_compact(struct engine *engine, const char *path, bool keep_old)
 {
         struct copy copy = { .from = engine };
         uint64_t    before, after;
@@ -223,7 +226,7 @@ int store_compact(struct engine *engine, const char *path)
         before = engine->ops->bytes(engine);
         after  = copy.to->ops->bytes(copy.to);
         copy.to->ops->close(copy.to);
-        good = good && take_its_place(&copy, path);
+        good = good && take_its_place(&copy, path, keep_old);
         clean_up(&copy);
         if (!good)
                 return STORE_FAILED;

@@ -168,7 +168,7 @@ static int run(struct bench *b, char what)
         dup2(file, STDOUT_FILENO);
         code = what == 'c' ? store_check(engine)
                : what == 'd' ? store_dump(engine)
-                             : store_compact(engine, b->folder);
+                             : store_compact(engine, b->folder, false);
         fflush(stdout);
         dup2(out, STDOUT_FILENO);
         close(out);

@@ -85,6 +85,12 @@ bool engine_lmdb_check(const char *path, char why[static 256]);
  * not a store, no room. */
 struct engine *engine_lmdb_open(const char *path, bool read_only, char why[static 256]);
 
+/* The same store when engine_lmdb_check() says no: what of it can still be read, by begin, get,
+ * walk, bytes and close alone. Memory: 40 bytes an entry. */
+struct engine *engine_salvage_open(const char *path, char why[static 256]);
+
+#define ENGINE_FORMAT_KEY "linnet store format"         /* the one entry that is in no table */
+
 const char *engine_table_name(enum engine_table table);         /* "records"; "unknown" */
 
 /* Keys as tables want them. */

@@ -24,7 +24,6 @@ enum { ROOM_MIN = 65536 };              /* a disk with less is full */
 
 #define OPEN_FLAGS (MDB_NOLOCK | MDB_NORDAHEAD)
 #define META       "meta"
-#define FORMAT_KEY "linnet store format"
 
 struct lmdb_engine {
         struct engine engine;
@@ -119,7 +118,7 @@ static int read_format(struct lmdb_engine *e, unsigned flags, uint32_t *format)
 {
         MDB_txn *txn;
         MDB_dbi  meta;
-        MDB_val  key = val_of(STR(FORMAT_KEY)), value;
+        MDB_val  key = val_of(STR(ENGINE_FORMAT_KEY)), value;
         MDB_stat stat;
         int      rc = mdb_txn_begin(e->env, NULL, flags & MDB_RDONLY, &txn);
 

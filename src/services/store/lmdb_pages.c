@@ -1,84 +1,12 @@
-/* LMDB's pages, as bytes.
- *
- *      page     | number 8 | pad 2 | flags 2 | lower 2, upper 2 | offsets of nodes 2 each … nodes |
- *      overflow | number 8 | pad 2 | flags 2 | pages 4          | bytes of one value              |
- *      leaf's node    | size of value 4         | flags 2 | size of key 2 | key | value or page 8 |
- *      branch's node  | lower 32 bits of a page | upper 2 | size of key 2 | key |
- *      tree     | pad 4 | flags 2 | depth 2 | branch, leaf, overflow pages, entries, root 8 each  |
- *      meta     | a page's first 16 | magic 4 | version 4 | 8 | map size 8 | tree of free pages |
- *               | tree of trees | last page 8 | transaction 8 |
- *
- * The first key of a branch is not looked at: it stands for all that are smaller. */
 #include "services/store/lmdb_pages.h"
 
-#include <assert.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/str.h"
+#include "services/store/lmdb_format.h"
 
-enum {
-        HEADER        = 16,
-        PAGE_SIZE_MIN = 512,
-        PAGE_SIZE_MAX = 32768,
-        NODE_HEADER   = 8,
-        TREE_BYTES    = 48,
-        META_BYTES    = 16 + 8 + 16 + 2 * TREE_BYTES + 16,
-        KEY_MAX       = 511,
-        DEPTH_MAX     = 32,             /* of LMDB's cursors */
-        METAS         = 2,
-
-        IS_BRANCH   = 0x01,
-        IS_LEAF     = 0x02,
-        IS_OVERFLOW = 0x04,
-        IS_META     = 0x08,
-
-        NODE_BIG  = 0x01,               /* the value is on overflow pages */
-        NODE_TREE = 0x02,               /* it is a tree */
-};
-
-#define META_MAGIC   0xBEEFC0DEu
-#define META_VERSION 1u
-#define NO_ROOT      UINT64_MAX
-
-static_assert(sizeof(size_t) == 8, "LMDB's files differ on other machines");
-
-enum tree_kind { TREE_FREE, TREE_TREES, TREE_TABLE };
-
-struct tree {
-        enum tree_kind kind;
-        uint16_t       depth;
-        uint64_t       branches, leaves, overflows, entries, root;
-};
-
-struct pages {
-        int                 file;
-        uint64_t            file_size;
-        size_t              page_size;
-        uint64_t            count;      /* the last page and one */
-        uint8_t            *seen;       /* a bit per page */
-        struct lmdb_damage *damage;
-};
-
-struct node {
-        struct str key;
-        uint16_t   flags;               /* of a leaf's */
-        uint32_t   size;                /* of a leaf's value */
-        uint64_t   page;                /* a branch's child, a big value's first page */
-        struct str value;               /* as far as it is in the page */
-};
-
-/* Keys of a page are in [low, high); a NULL pointer is no bound. */
-struct bounds {
-        struct str low, high;
-};
-
-static bool     hold(struct pages *pages);
-static bool     read_metas(struct pages *pages, struct tree *free, struct tree *trees);
-static bool     tree_holds(struct pages *pages, const struct tree *tree);
-static uint64_t number(const char *from, size_t size);
+static bool hold(struct pages *pages);
 
 bool lmdb_pages_hold(int file, struct lmdb_damage *damage)
 {
@@ -105,25 +33,17 @@ static bool hold(struct pages *pages)
 {
         struct tree free = { 0 }, trees = { 0 };
 
-        if (!read_metas(pages, &free, &trees)) {
+        if (!lmdb_read_metas(pages, &free, &trees)) {
                 pages->damage->foreign = true;
                 return false;
         }
         pages->seen = mem_zalloc(pages->count / 8 + 1);
         if (pages->seen == NULL)
                 return damaged(pages, 0, "there is no memory to check it");
-        return tree_holds(pages, &trees) && tree_holds(pages, &free);
+        return lmdb_tree_holds(pages, &trees) && lmdb_tree_holds(pages, &free);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
-
-static uint64_t number(const char *from, size_t size)
-{
-        uint64_t value = 0;
-
-        memcpy(&value, from, size);
-        return value;
-}
 
 static bool read_at(struct pages *pages, uint64_t at, void *to, size_t size)
 {
@@ -154,7 +74,7 @@ static struct tree tree_at(const char *bytes, enum tree_kind kind)
 }
 
 /* LMDB itself looks at both and takes the newer one. */
-static bool read_metas(struct pages *pages, struct tree *free, struct tree *trees)
+bool lmdb_read_metas(struct pages *pages, struct tree *free, struct tree *trees)
 {
         uint64_t newest = 0;
 
@@ -201,9 +121,11 @@ static bool take_pages(struct pages *pages, uint64_t first, uint64_t count)
         return true;
 }
 
-static size_t node_count(const char *page)
+bool lmdb_page_is_sane(const struct pages *pages, const char *page)
 {
-        return (number(page + 12, 2) - HEADER) / 2;
+        size_t lower = number(page + 12, 2), upper = number(page + 14, 2);
+
+        return lower >= HEADER + 2 && lower % 2 == 0 && lower <= upper && upper <= pages->page_size;
 }
 
 static bool read_page(struct pages *pages, uint64_t page, unsigned kind, char *to)
@@ -216,17 +138,13 @@ static bool read_page(struct pages *pages, uint64_t page, unsigned kind, char *t
                 return damaged(pages, page, "it says another number");
         if (number(to + 10, 2) != kind)
                 return damaged(pages, page, "it is of another kind");
-
-        size_t lower = number(to + 12, 2), upper = number(to + 14, 2);
-
-        if (lower < HEADER + 2 || lower % 2 != 0 || lower > upper || upper > pages->page_size)
+        if (!lmdb_page_is_sane(pages, to))
                 return damaged(pages, page, "its free space is not where it could be");
         return true;
 }
 
-/* False: it does not lie within its page. */
-static bool node_at(const struct pages *pages, const char *page, size_t index, bool of_leaf,
-                    struct node *out)
+bool lmdb_node_at(const struct pages *pages, const char *page, size_t index, bool of_leaf,
+                  struct node *out)
 {
         size_t      at   = number(page + HEADER + 2 * index, 2);
         size_t      room = pages->page_size;
@@ -264,7 +182,7 @@ static bool nodes_fill_it(const struct pages *pages, const char *page, bool of_l
         for (size_t i = 0; i < node_count(page); i++) {
                 size_t at = number(page + HEADER + 2 * i, 2);
 
-                if (at % 2 != 0 || !node_at(pages, page, i, of_leaf, &node))
+                if (at % 2 != 0 || !lmdb_node_at(pages, page, i, of_leaf, &node))
                         return false;
 
                 size_t end = at + NODE_HEADER + node.key.len + (of_leaf ? node.value.len : 0);
@@ -364,7 +282,7 @@ static bool entry_holds(struct pages *pages, uint64_t page, const struct node *n
                 if (node->size != TREE_BYTES)
                         return damaged(pages, page, "a tree is not as long as it is");
                 below = tree_at(node->value.ptr, TREE_TABLE);
-                return tree_holds(pages, &below);
+                return lmdb_tree_holds(pages, &below);
         case TREE_TABLE:
                 return true;
         }
@@ -379,7 +297,7 @@ static bool leaf_holds(struct pages *pages, const char *bytes, struct bounds bou
         struct node node;
 
         for (size_t i = 0; i < node_count(bytes); i++) {
-                node_at(pages, bytes, i, true, &node);
+                lmdb_node_at(pages, bytes, i, true, &node);
                 if (node.key.len == 0 ||
                     (last.ptr != NULL && key_compare(found, last, node.key) >= 0) ||
                     (bounds.low.ptr != NULL && key_compare(found, bounds.low, node.key) > 0) ||
@@ -427,10 +345,10 @@ static bool branch_holds(struct pages *pages, const char *bytes, struct bounds b
         for (size_t i = 0; i < count; i++) {
                 struct bounds inner = bounds;
 
-                node_at(pages, bytes, i, false, &node);
+                lmdb_node_at(pages, bytes, i, false, &node);
                 if (i > 0)
                         inner.low = node.key;
-                if (i + 1 < count && node_at(pages, bytes, i + 1, false, &next))
+                if (i + 1 < count && lmdb_node_at(pages, bytes, i + 1, false, &next))
                         inner.high = next.key;
                 if (!level_holds(pages, node.page, inner, depth - 1, found))
                         return false;
@@ -439,7 +357,7 @@ static bool branch_holds(struct pages *pages, const char *bytes, struct bounds b
         return true;
 }
 
-static bool tree_holds(struct pages *pages, const struct tree *tree)
+bool lmdb_tree_holds(struct pages *pages, const struct tree *tree)
 {
         struct tree found = { .kind = tree->kind };
 

@@ -244,5 +244,102 @@ TEST(what_is_not_lmdbs_is_foreign)
         store_deinit(&store);
 }
 
+/* ---- what can still be read ------------------------------------------------------------------ */
+
+struct census {
+        uint64_t count, digest;         /* of all keys and values, whatever their order */
+};
+
+static struct census count_all(struct engine *engine)
+{
+        struct census census = { 0 };
+        struct str    key, value;
+
+        EXPECT_EQ(engine->ops->begin(engine), ENGINE_OK);
+        for (unsigned t = 0; t < ENGINE_TABLES; t++)
+                for (bool first = true;
+                     engine->ops->walk(engine, t, first, &key, &value) == ENGINE_OK;
+                     first = false) {
+                        struct hash_key secret = { t, 1 };
+
+                        census.count++;
+                        census.digest += hash_str(&secret, key) * 31 + hash_str(&secret, value);
+                }
+        engine->ops->abort(engine);
+        engine->ops->close(engine);
+        return census;
+}
+
+static struct census salvaged(const struct store *store)
+{
+        char           why[256] = "";
+        struct engine *engine   = engine_salvage_open(store->folder, why);
+
+        EXPECT(engine != NULL, "%s", why);
+        return count_all(engine);
+}
+
+/* Writes over pages of that kind, one after the other, and mends it again. */
+static void damage_each(const struct store *store, unsigned kind,
+                        void (*see)(const struct store *, const struct census *),
+                        const struct census *whole)
+{
+        char   page[PAGE], garbage[PAGE];
+        off_t  size = lseek(store->file, 0, SEEK_END);
+        struct lmdb_damage damage;
+        unsigned           seen = 0;
+
+        memset(garbage, 0xa5, sizeof garbage);
+        for (off_t at = 2 * PAGE; at < size; at += PAGE) {
+                EXPECT_EQ(pread(store->file, page, PAGE, at), PAGE);
+                if (page[10] != (char)kind)
+                        continue;
+                EXPECT_EQ(pwrite(store->file, garbage, PAGE, at), PAGE);
+                if (!lmdb_pages_hold(store->file, &damage)) {   /* it is in use */
+                        seen++;
+                        see(store, whole);
+                }
+                EXPECT_EQ(pwrite(store->file, page, PAGE, at), PAGE);
+        }
+        EXPECT(seen > 1, "there are such pages");
+}
+
+static void all_is_there(const struct store *store, const struct census *whole)
+{
+        struct census found = salvaged(store);
+
+        EXPECT_EQ(found.count, whole->count);
+        EXPECT_EQ(found.digest, whole->digest);
+}
+
+static void nearly_all_is_there(const struct store *store, const struct census *whole)
+{
+        struct census found = salvaged(store);
+
+        EXPECT(found.count <= whole->count, "what had gone does not come back");
+        EXPECT(found.count + PAGE / 16 > whole->count, "a page's entries at most are lost");
+}
+
+TEST(what_a_damaged_page_led_to_or_did_not_hold_is_read)
+{
+        enum { BRANCH = 1, LEAF = 2 };
+        struct store   store;
+        struct engine *engine;
+        struct census  whole;
+        uint64_t       random = 7;
+
+        store_init(&store);
+        engine = open_engine(&store);
+        for (unsigned i = 0; i < 20; i++)
+                change_some(engine, &random, 200);
+        whole = count_all(engine);
+        EXPECT(whole.count > 500);
+        all_is_there(&store, &whole);
+        damage_each(&store, BRANCH, all_is_there, &whole);
+        damage_each(&store, LEAF, nearly_all_is_there, &whole);
+        store_deinit(&store);
+}
+
 SUITE(lmdb_pages, CASE(a_store_in_use_holds), CASE(what_holds_can_be_used),
-      CASE(what_is_not_lmdbs_is_foreign))
+      CASE(what_is_not_lmdbs_is_foreign),
+      CASE(what_a_damaged_page_led_to_or_did_not_hold_is_read))
