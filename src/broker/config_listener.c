@@ -215,8 +215,7 @@ unsigned config_listener_diff(const struct config *from, const struct config *to
                         continue;
                 }
                 config_listener_key(here, key);
-                buffer_printf(lines, "%s: %s -> none (needs a restart)\n", key, here->bind);
-                count++;
+                buffer_printf(lines, "%s: %s -> none\n", key, here->bind);
         }
         for (unsigned i = 0; i < to->listener_count; i++) {
                 const struct config_listener *there = &to->listeners[i];
@@ -224,8 +223,7 @@ unsigned config_listener_diff(const struct config *from, const struct config *to
                 if (find(from, there->type, str_of(there->name)) >= 0)
                         continue;
                 config_listener_key(there, key);
-                buffer_printf(lines, "%s: none -> %s (needs a restart)\n", key, there->bind);
-                count++;
+                buffer_printf(lines, "%s: none -> %s\n", key, there->bind);
         }
         return count;
 }
@@ -266,6 +264,23 @@ void config_listener_terms(const struct config_listener *listener, struct client
                                             : UINT32_MAX;       /* the whole upgrade tells it */
 }
 
+bool config_listener_same(const struct config_listener *a, const struct config_listener *b)
+{
+        bool same = strcmp(a->bind, b->bind) == 0;
+
+        for (size_t i = 0; i < listener_option_count && same; i++) {
+                const struct listener_option *row = &listener_options[i];
+                struct option                 option;
+                char                          key[ELEMENT_KEY_SIZE];
+
+                if (row->option.kind != OPTION_SECTION && row->count == 0)
+                        same = option_same(&row->option, a, b);
+                for (unsigned n = 1; same && element(row, n, &option, key); n++)
+                        same = option_same(&option, a, b);
+        }
+        return same;
+}
+
 static unsigned diff_option(const struct option *option, const struct config_listener *from,
                             const struct config_listener *to, struct buffer *lines)
 {
@@ -288,10 +303,8 @@ static unsigned diff_options(const struct config_listener *from, const struct co
         char     key[LISTENER_KEY_SIZE], element_key[ELEMENT_KEY_SIZE];
 
         config_listener_key(from, key);
-        if (strcmp(from->bind, to->bind) != 0) {
-                buffer_printf(lines, "%s: %s -> %s (needs a restart)\n", key, from->bind, to->bind);
-                count++;
-        }
+        if (strcmp(from->bind, to->bind) != 0)
+                buffer_printf(lines, "%s: %s -> %s\n", key, from->bind, to->bind);
         for (size_t i = 0; i < listener_option_count; i++) {
                 const struct listener_option *row = &listener_options[i];
                 struct option                 option;

@@ -92,6 +92,9 @@ void config_listener_check(struct config *config, const char *where, struct conf
 unsigned config_listener_diff(const struct config *from, const struct config *to,
                               struct buffer *lines);
 
+/* The same address and options. */
+bool config_listener_same(const struct config_listener *a, const struct config_listener *b);
+
 /* What its clients know of it, but for its name; points into the listener. */
 void config_listener_terms(const struct config_listener *listener, struct client_listener *out);
 

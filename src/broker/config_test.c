@@ -163,12 +163,12 @@ TEST(a_difference_says_what_needs_a_restart)
         EXPECT(config_set(&to, STR("log.level"), STR("debug"), why));
         EXPECT(config_set(&to, STR("node.name"), STR("x"), why));
         EXPECT(config_set(&to, STR("listener.tcp.other"), STR("1884"), why));
-        EXPECT_EQ(config_diff(&from, &to, &lines), 3);
+        EXPECT_EQ(config_diff(&from, &to, &lines), 1);
         EXPECT(str_eq(buffer_str(&lines),
                       STR("node.name: \"linnet@127.0.0.1\" -> \"x\" (needs a restart)\n"
                           "log.level: info -> debug\n"
-                          "listener.tcp.external: [::]:1883 -> none (needs a restart)\n"
-                          "listener.tcp.other: none -> 1884 (needs a restart)\n")),
+                          "listener.tcp.external: [::]:1883 -> none\n"
+                          "listener.tcp.other: none -> 1884\n")),
                "%.*s", STR_ARGS(buffer_str(&lines)));
         buffer_deinit(&lines);
 }

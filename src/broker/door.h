@@ -1,7 +1,7 @@
 /* The doors of a broker: where clients come in. A door is one listener on one shard; what comes in
  * gets the layers of the listener's type, and is a client of that shard from then on.
  *
- * One thread opens and frees; each shard starts and closes its own doors. */
+ * One thread opens, changes and frees; by its mail each shard starts and closes its own doors. */
 #ifndef LINNET_BROKER_DOOR_H
 #define LINNET_BROKER_DOOR_H
 
@@ -18,17 +18,26 @@ struct doors;
 struct doors *doors_new(struct broker *broker, struct certificates *certificates);
 void          doors_free(struct doors *doors);          /* NULL is nothing */
 
-/* With the shards: opens every listener of the configuration on every shard, all of them or none:
- * then false, after a log line that says which and why. A listener whose name the supervisor has
- * sockets for gets these instead of its address. Connections wait until doors_start(). */
-bool doors_open(struct doors *doors, const struct config *config, struct supervisor *supervisor);
-void doors_shut(struct doors *doors);   /* closes them all, when no shard runs any more */
+/* Opens on every shard what listeners the configuration has that are not open, or not as it says;
+ * all of them or none: then false, after a log line that says which and why, and nothing changes. A
+ * new listener whose name the supervisor has sockets for gets these instead of its address.
+ * Connections wait until doors_commit(). */
+bool doors_prepare(struct doors *doors, const struct config *config,
+                   struct supervisor *supervisor);
+void doors_abandon(struct doors *doors);                /* as if it had not been prepared */
+
+/* The shards accept at what was prepared, and no more at what it takes the place of. Clients of
+ * listeners that stay do so, too, on the terms on which they came; those of a listener that is gone
+ * are told so and closed. False without memory: it was abandoned. */
+bool doors_commit(struct doors *doors);
+
+void doors_shut(struct doors *doors);   /* closes all, when no shard runs any more */
 
 /* Before the shards close theirs: the files of Unix sockets go while they still listen, so that
  * nobody else can have put another there. */
 void doors_hide(struct doors *doors);
 
-bool doors_start(struct doors *doors, struct shard *shard) ON_SHARD;    /* false: said why */
-void doors_close(struct doors *doors, struct shard *shard) ON_SHARD;    /* accepts no more */
+/* Accepts no more on this shard, when nothing is committed any more. */
+void doors_close(struct doors *doors, struct shard *shard) ON_SHARD;
 
 #endif

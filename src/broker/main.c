@@ -132,36 +132,63 @@ static void raise_descriptor_limit(void)
                 LOG(INFO, "limits.descriptors", F_U64("max", limit.rlim_cur));
 }
 
-/* A bad file changes nothing; a good one is applied as far as a running broker can. */
+/* What a running broker takes of a new configuration. */
+static void take_reloadable(struct config *config, const struct config *next)
+{
+        config->settings     = next->settings;
+        config->auth         = next->auth;
+        config->acl_format   = next->acl_format;
+        config->acl_watch_ms = next->acl_watch_ms;
+        config->log_level    = next->log_level;
+        config->log_format   = next->log_format;
+        memcpy(config->acl_file, next->acl_file, sizeof config->acl_file);
+        memcpy(config->log_file, next->log_file, sizeof config->log_file);
+        memcpy(config->listeners, next->listeners, sizeof config->listeners);
+        config->listener_count = next->listener_count;
+}
+
+static void log_difference(const struct config *from, const struct config *to)
+{
+        struct buffer lines = { 0 };
+        struct str    rest, line;
+
+        config_diff(from, to, &lines);
+        for (rest = buffer_str(&lines); rest.len > 0 && str_cut(&rest, '\n', &line);)
+                LOG(INFO, "reload.change", F_STR("option", line));
+        buffer_deinit(&lines);
+}
+
+/* All of it, as far as a running broker can, or nothing: a bad file, a listener that cannot be
+ * opened, a log that cannot be written change nothing. */
 static void reload(const struct arguments *arguments, struct config *config, struct server *server)
 {
-        static struct config next;      /* too large for a stack one likes to look at */
-        struct buffer        lines = { 0 };
-        struct str           rest, line;
+        static struct config next, then;        /* too large for a stack one likes to look at */
         struct log_config    log;
 
         if (!load(arguments, &next)) {
                 LOG(ERROR, "reload.refused", F_TEXT("reason", "see the lines above"));
                 return;
         }
-        config_diff(config, &next, &lines);
-        for (rest = buffer_str(&lines); rest.len > 0 && str_cut(&rest, '\n', &line);)
-                LOG(INFO, "reload.change", F_STR("option", line));
-        buffer_deinit(&lines);
-        config->settings     = next.settings;
-        config->auth         = next.auth;
-        config->acl_format   = next.acl_format;
-        config->acl_watch_ms = next.acl_watch_ms;
-        config->log_level    = next.log_level;
-        config->log_format   = next.log_format;
-        memcpy(config->acl_file, next.acl_file, sizeof config->acl_file);
-        memcpy(config->log_file, next.log_file, sizeof config->log_file);
-        log = log_of(config);
-        if (!log_configure(&log) || !log_reopen())
+        log_difference(config, &next);
+        then = *config;
+        take_reloadable(&then, &next);
+        log = log_of(&then);
+        if (!log_configure(&log)) {
+                LOG(ERROR, "reload.refused", F_TEXT("reason", strerror(errno)),
+                    F_TEXT("file", then.log_file));
+                return;
+        }
+        if (!server_apply(server, &then)) {
+                log = log_of(config);
+                (void)log_configure(&log);
+                LOG(ERROR, "reload.refused", F_TEXT("reason", "see the lines above"));
+                return;
+        }
+        *config = then;
+        if (!log_reopen())
                 LOG(ERROR, "log.unusable", F_TEXT("file", config->log_file),
                     F_TEXT("reason", strerror(errno)));
-        if (!server_apply(server, config))
-                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+        LOG(INFO, "reload.done");
 }
 
 /* 0: none has come in that time (0: however long it takes). */

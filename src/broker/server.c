@@ -1,3 +1,4 @@
+/* Length: the start list is the architecture, and each of its steps stands beside it. */
 #include "broker/server.h"
 
 #include <assert.h>
@@ -283,9 +284,11 @@ static bool open_workers(struct server *server)
         return true;
 }
 
+/* The shards are to find it in their mail. */
 static bool open_doors(struct server *server)
 {
-        return doors_open(server->doors, &server->config, server->supervisor);
+        return doors_prepare(server->doors, &server->config, server->supervisor) &&
+               doors_commit(server->doors);
 }
 
 static void close_doors(struct server *server)
@@ -400,7 +403,6 @@ ON_SHARD static void start_on_shard(struct worker *worker)
                 sys_start(worker->server->sys, &worker->shard);
                 certificates_start(worker->server->certificates, &worker->shard);
         }
-        doors_start(worker->server->doors, &worker->shard);
 }
 
 static void *run(void *context)
@@ -480,17 +482,25 @@ static const struct mail_ops settings_ops = { "settings", settings_deliver, NULL
 
 bool server_apply(struct server *server, const struct config *config)
 {
-        const struct settings *settings = snapshot_add(server, &config->settings);
+        const struct settings *settings;
 
-        if (settings == NULL)
+        if (!doors_prepare(server->doors, config, server->supervisor))
                 return false;
+        settings = snapshot_add(server, &config->settings);
+        if (settings == NULL || !doors_commit(server->doors)) {
+                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+                doors_abandon(server->doors);
+                return false;
+        }
         for (unsigned i = 0; i < server->broker.shard_count; i++) {
                 struct parcel        *parcel = NULL;
                 struct settings_mail *mail = (struct settings_mail *)(void *)parcel_append(
                         &parcel, &settings_ops, sizeof *mail, MAIL_FROM_OUTSIDE);
 
-                if (mail == NULL)
-                        return false;
+                if (mail == NULL) {
+                        LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+                        continue;
+                }
                 mail->settings = settings;
                 loop_post(&server->workers[i]->shard.loop, parcel);
         }
@@ -498,9 +508,10 @@ bool server_apply(struct server *server, const struct config *config)
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;
         memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
-
-        return auth_reload(server->auth, &config->auth) &&
-               rules_apply(&server->rules, &server->config);
+        if (!auth_reload(server->auth, &config->auth) ||
+            !rules_apply(&server->rules, &server->config))
+                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
+        return true;
 }
 
 bool server_look(struct server *server)

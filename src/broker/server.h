@@ -13,8 +13,8 @@ struct server *server_new(const struct config *config, struct supervisor *superv
 
 bool server_start(struct server *server);       /* a thread per shard; false: said why */
 
-/* New settings for all shards; what needs a restart is the caller's to tell. False without
- * memory. */
+/* New listeners and settings for all shards; what needs a restart is the caller's to tell. False,
+ * and nothing changed: a listener could not be opened, or no memory, which was logged. */
 bool server_apply(struct server *server, const struct config *config);
 
 /* Files that are watched: applies those that have changed. False without memory. */

@@ -25,6 +25,7 @@ static void count_out(_Atomic uint32_t *count)
 struct admission admission_enter(struct shard *shard, struct client_listener *listener,
                                  const struct address *peer)
 {
+        struct client_listener *counts  = client_listener_root(listener);
         struct broker         *broker   = shard->broker;
         const struct settings *settings = shard->settings;
         uint64_t               now_ms   = shard->loop.now.mono_ms;
@@ -34,14 +35,14 @@ struct admission admission_enter(struct shard *shard, struct client_listener *li
                 metric_add(&shard->metrics.connections_refused_memory, 1);
                 return (struct admission){ REASON_QUOTA_EXCEEDED, "beyond memory.limit", 0 };
         }
-        if (!bucket_take(&listener->connects, listener->connect_rate, 1, now_ms))
+        if (!bucket_take(&counts->connects, listener->connect_rate, 1, now_ms))
                 return no(shard, REASON_CONNECTION_RATE_EXCEEDED, "beyond max_conn_rate");
         if (!bucket_take(&broker->connects, settings->connect_rate, 1, now_ms))
                 return no(shard, REASON_CONNECTION_RATE_EXCEEDED, "beyond limits.max_conn_rate");
-        if (!count_in(&listener->connections, listener->max_connections))
+        if (!count_in(&counts->connections, listener->max_connections))
                 return no(shard, REASON_QUOTA_EXCEEDED, "beyond max_clients");
         if (!count_in(&broker->connections, settings->max_connections)) {
-                count_out(&listener->connections);
+                count_out(&counts->connections);
                 return no(shard, REASON_QUOTA_EXCEEDED, "beyond limits.max_connections");
         }
         if (hooks_run(broker->hooks, HOOK_CLIENT_ACCEPT, &args) == HOOK_STOP) {
@@ -55,7 +56,7 @@ void admission_leave(struct shard *shard, struct client_listener *listener, uint
 {
         struct hook_args args = { .shard = shard, .ticket = ticket };
 
-        count_out(&listener->connections);
+        count_out(&client_listener_root(listener)->connections);
         count_out(&shard->broker->connections);
         if (ticket != 0)
                 hooks_run(shard->broker->hooks, HOOK_CLIENT_RELEASE, &args);

@@ -38,7 +38,9 @@ static void say_end(struct client *c) ON_SHARD;
 struct client *client_begin(struct client_manager *manager, struct transport *transport,
                             struct client_listener *listener, uint64_t accepted_ms)
 {
-        struct client *c = manager->draining ? NULL : mem_zalloc(sizeof *c);
+        bool           gone = atomic_load_explicit(&client_listener_root(listener)->gone,
+                                                   memory_order_relaxed);
+        struct client *c = manager->draining || gone ? NULL : mem_zalloc(sizeof *c);
 
         if (c == NULL)
                 return NULL;

@@ -33,10 +33,18 @@ struct client_listener {
         struct rate        connect_rate;
         struct rate        bytes_in;                    /* instead of mqtt.client.bytes_in_rate */
         struct bucket      connects;
+        struct client_listener *root;                   /* has the counts; NULL: this one. After a
+                                                         * reload one of the same name goes on */
+        _Atomic bool       gone;                        /* the root's: takes no client any more */
         _Atomic uint32_t   connections;                 /* of all shards, connected or not */
         _Atomic uint64_t   refused;                     /* turned away */
         _Atomic uint64_t   denied;                      /* by the rules */
 };
+
+static inline struct client_listener *client_listener_root(struct client_listener *listener)
+{
+        return listener->root != NULL ? listener->root : listener;
+}
 
 static inline uint32_t client_version_bit(enum mqtt_version version)
 {
@@ -54,6 +62,10 @@ void client_accept(struct client_manager *manager, struct transport *transport,
                    struct client_listener *listener) ON_SHARD;
 
 uint32_t client_count(const struct client_manager *manager) ON_SHARD;   /* connected or not */
+
+/* Says goodbye to the clients of a listener that is gone, by its root. */
+void client_dismiss(struct client_manager *manager,
+                    const struct client_listener *root) ON_SHARD;
 
 /* Says goodbye to all (DISCONNECT to v5 clients) and closes them once their output is
  * written or `grace_ms` have passed. */

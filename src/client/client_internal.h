@@ -135,6 +135,13 @@ struct client {
         char                    ip[ADDRESS_TEXT_SIZE];
 };
 
+/* One connection less of the listener's. */
+static inline void client_uncount(struct client_listener *listener)
+{
+        atomic_fetch_sub_explicit(&client_listener_root(listener)->connections, 1,
+                                  memory_order_relaxed);
+}
+
 static inline uint64_t client_now_ms(const struct client *c) ON_SHARD;
 static inline uint64_t client_now_ms(const struct client *c)
 {

@@ -93,7 +93,7 @@ ON_SHARD static bool admits(struct client_manager *manager, struct client_listen
 
         if (listener->rules == NULL || network_rules_allow(str_of(listener->rules), peer))
                 return true;
-        atomic_fetch_add_explicit(&listener->denied, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&client_listener_root(listener)->denied, 1, memory_order_relaxed);
         if (!log_allowed(&manager->refusals, REFUSALS_LOGGED, manager->shard->loop.now.mono_ms,
                          &skipped))
                 return false;
@@ -169,7 +169,8 @@ static void turn_away(struct client_manager *manager, struct transport *transpor
         struct client *c      = NULL;
         uint32_t       skipped = 0;
 
-        atomic_fetch_add_explicit(&listener->refused, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&client_listener_root(listener)->refused, 1,
+                                  memory_order_relaxed);
         if (log_allowed(&manager->strangers, REFUSALS_LOGGED, now_ms, &skipped)) {
                 char address[ADDRESS_TEXT_SIZE];
 
@@ -197,6 +198,16 @@ static void turn_away(struct client_manager *manager, struct transport *transpor
 uint32_t client_count(const struct client_manager *manager)
 {
         return manager->count;
+}
+
+void client_dismiss(struct client_manager *manager, const struct client_listener *root)
+{
+        list_each(link, after, &manager->clients) {
+                struct client *c = list_entry(link, struct client, in_manager);
+
+                if (client_listener_root(c->listener) == root)
+                        client_fail(c, REASON_ADMINISTRATIVE_ACTION, "its listener is gone");
+        }
 }
 
 void client_drain(struct client_manager *manager, enum reason reason, uint32_t grace_ms)
@@ -329,7 +340,7 @@ static void adopt_drop(struct mail *mail)
 {
         struct adopt_mail *adopt = (struct adopt_mail *)mail;
 
-        atomic_fetch_sub_explicit(&adopt->listener->connections, 1, memory_order_relaxed);
+        client_uncount(adopt->listener);
         adopt->transport->ops->free(adopt->transport);
         mem_free(adopt->bytes);
 }

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -22,17 +23,18 @@ static void close_keeping_errno(int fd)
 /* Linux hands these on to what is accepted. */
 static bool tune(int fd, const struct listener_tuning *tuning)
 {
-        int on     = 1;
+        int nodelay = tuning->nodelay;
         int idle   = (int)tuning->keepalive_s;
+        int on     = idle > 0;
         int every  = idle > KEEPALIVE_PARTS ? idle / KEEPALIVE_PARTS : 1;
         int probes = KEEPALIVE_PARTS;
 
         /* Whoever writes gathers a turn's packets itself; Nagle's delay would only add to it. */
-        if (tuning->nodelay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof nodelay) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0)
                 return false;
         return idle == 0 ||
-               (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
-                setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) == 0 &&
+               (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) == 0 &&
                 setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every) == 0 &&
                 setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) == 0);
 }
@@ -104,6 +106,24 @@ bool listener_adopt(struct listener *listener, int fd)
         listener->pause           = (struct timer){ 0 };
         listener->accept_failures = 0;
         return true;
+}
+
+bool listener_share(struct listener *listener, const struct listener *from)
+{
+        int fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+                return false;
+        if (listener_adopt(listener, fd))
+                return true;
+        close_keeping_errno(fd);
+        return false;
+}
+
+bool listener_tune(struct listener *listener, const struct listener_tuning *tuning)
+{
+        return (listener->address.any.sa_family == AF_UNIX || tune(listener->fd, tuning)) &&
+               listen(listener->fd, tuning->backlog) == 0;
 }
 
 /* A zeroed listener is not open either, though its fd is 0. */

@@ -39,6 +39,13 @@ bool listener_open(struct listener *listener, const struct address *address,
  * none, and stays the caller's. */
 bool listener_adopt(struct listener *listener, int fd);
 
+/* The same again, of the socket that `from` has open, on whichever thread; what waits to be
+ * accepted is accepted by either, until one is closed. False with errno. */
+bool listener_share(struct listener *listener, const struct listener *from);
+
+/* Tells an open TCP socket anew. False with errno. */
+bool listener_tune(struct listener *listener, const struct listener_tuning *tuning);
+
 /* On the loop's thread: accepts from now on, up to 64 a wakeup. */
 bool listener_start(struct listener *listener, struct loop *loop) ON_SHARD;
 

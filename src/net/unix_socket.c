@@ -47,21 +47,28 @@ static int clear_stale(const struct sockaddr_un *name)
         return error;
 }
 
+int unix_socket_set_mode(const struct unix_socket *at)
+{
+        bool owned = at->owner != (uid_t)-1 || at->group != (gid_t)-1;
+
+        return (owned && lchown(at->path, at->owner, at->group) < 0) ||
+                               chmod(at->path, at->mode) < 0 ? -errno : 0;
+}
+
 /* Between bind() and listen() nobody can connect, so the mode is right in time. */
 static int prepare(int fd, const struct unix_socket *at, const struct sockaddr_un *name,
                    int backlog)
 {
+        int error;
+
         if (bind(fd, (const struct sockaddr *)name, sizeof *name) < 0)
                 return -errno;
-        if (((at->owner != (uid_t)-1 || at->group != (gid_t)-1) &&
-             lchown(at->path, at->owner, at->group) < 0) ||
-            chmod(at->path, at->mode) < 0 || listen(fd, backlog) < 0) {
-                int error = errno;
-
+        error = unix_socket_set_mode(at);
+        if (error == 0 && listen(fd, backlog) < 0)
+                error = -errno;
+        if (error != 0)
                 unlink(at->path);
-                return -error;
-        }
-        return 0;
+        return error;
 }
 
 int unix_socket_listen(const struct unix_socket *at, int backlog)

@@ -22,4 +22,7 @@ bool unix_socket_owner(struct unix_socket *at, const char *owner, const char *gr
  * shard. */
 int unix_socket_listen(const struct unix_socket *at, int backlog);
 
+/* The file gets its owner and mode anew. 0, or -errno. */
+int unix_socket_set_mode(const struct unix_socket *at);
+
 #endif

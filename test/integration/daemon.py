@@ -25,12 +25,14 @@ class Daemon:
                         "shards": 2, "mqtt.mqueue.max_length": 0, "mqtt.mqueue.max_bytes": 0}
         self.options.update({key.replace("__", "."): value for key, value in options.items()})
 
-    def start(self, before=(), environment=(), wait="broker.started", pass_fds=(), **more):
+    def start(self, before=(), environment=(), wait="broker.started", pass_fds=(),
+              arguments=(), **more):
         """`before`: a command that runs it. Without `wait` it returns at once."""
         options = {**self.options, **{key.replace("__", "."): value for key, value in more.items()}}
         command = [*before, os.environ["LINNETD"]]
         for key, value in options.items():
             command += ["-o", f"{key}={value}"]
+        command += arguments
         self.lines, self.ended = [], False
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, **dict(environment)},
