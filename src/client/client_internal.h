@@ -96,6 +96,7 @@ struct client {
         struct access_request   request;
         struct buffer           asked;          /* strings of the request that a packet brought */
         struct buffer           verdicts;       /* on the packet's topics so far: 0 or the reason */
+        uint32_t                verdicts_epoch; /* of the rules that they are by */
         uint8_t                 paused;         /* enum client_pause: reads nothing */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */

@@ -16,8 +16,7 @@ static bool limits_allow(struct client *c, const struct publish_packet *p,
 static bool window_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
 static bool memory_allows(struct client *c, const struct publish_packet *p) ON_SHARD;
 static void answer(struct client *c, const struct publish_packet *p, enum reason reason) ON_SHARD;
-static void deny(struct client *c, const struct publish_packet *p, struct str topic,
-                 enum reason reason) ON_SHARD;
+static void deny(struct client *c, const struct publish_packet *p, enum reason reason) ON_SHARD;
 static void publish_it(struct client *c, const struct publish_packet *p,
                        struct str topic) ON_SHARD;
 static bool is_kept(struct client *c, const struct publish_packet *p,
@@ -61,21 +60,12 @@ void on_publish(struct client *c, const struct packet *packet)
         else if (reason == REASON_SUCCESS)
                 publish_it(c, p, topic);
         else
-                deny(c, p, topic, reason);
+                deny(c, p, reason);
 }
 
 /* The message is not published: its publisher is told, or what acl.deny_action says. */
-static void deny(struct client *c, const struct publish_packet *p, struct str topic,
-                 enum reason reason)
+static void deny(struct client *c, const struct publish_packet *p, enum reason reason)
 {
-        uint32_t skipped = 0;
-
-        if (log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
-                LOG(WARNING, "publish.denied", F_STR("client", c->client_id),
-                    F_STR("username", c->username), F_TEXT("address", c->ip),
-                    F_STR("topic", topic), F_U64("qos", p->qos),
-                    F_TEXT("reason", reason_name(reason)), F_U64("rule_line", c->request.line),
-                    F_U64("skipped", skipped));
         if (reason == REASON_NOT_AUTHORIZED && c->shard->settings->acl_deny_disconnects)
                 client_fail(c, reason, "its PUBLISH was denied");
         else

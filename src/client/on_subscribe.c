@@ -83,6 +83,9 @@ static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
         struct str            filters = s->filters;
         struct subscribe_item item;
 
+        if (c->verdicts_epoch != c->shard->access_epoch)        /* while one was awaited */
+                buffer_consume(&c->verdicts, buffer_len(&c->verdicts));
+        c->verdicts_epoch = c->shard->access_epoch;
         for (unsigned i = 0; next_item(c, &filters, &item); i++) {
                 struct subscription_name name   = { .group = { NULL, 0 } };
                 enum reason              reason = i < filters_max(c)

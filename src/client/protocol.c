@@ -31,6 +31,11 @@ static const struct packet_row {
 #undef ROW
 };
 
+static const char *const kinds[] = { [ACCESS_CONNECT]   = "connect",
+                                     [ACCESS_PUBLISH]   = "publish",
+                                     [ACCESS_SUBSCRIBE] = "subscribe",
+                                     [ACCESS_DELIVER]   = "deliver" };
+
 static size_t parse(struct client *c, struct str bytes) ON_SHARD;
 static bool   frame_allowed(struct client *c, enum frame_result result) ON_SHARD;
 static void   handle(struct client *c) ON_SHARD;
@@ -172,10 +177,32 @@ static void count(struct client *c, enum packet_type type)
                 metric_add((_Atomic uint64_t *)(void *)((char *)metrics + row->metric), 1);
 }
 
-static enum reason reason_of(const struct access_request *request, enum access_verdict verdict)
+/* Of what a peer could repeat at will: the first of a second. */
+ON_SHARD static void log_denied(struct client *c)
 {
-        if (verdict != ACCESS_ALLOW)
+        const struct access_request *request = &c->request;
+        uint32_t                     skipped = 0;
+
+        if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
+                return;
+        LOG(WARNING, "access.denied", F_STR("client", c->client_id),
+            F_STR("username", c->username), F_TEXT("address", c->ip),
+            F_TEXT("kind", kinds[request->kind]), F_STR("topic", request->topic),
+            F_U64("qos", request->qos), F_U64("acl_line", request->line),
+            F_TEXT("why", request->why != NULL ? request->why : "a rule denies it"),
+            F_U64("skipped", skipped));
+}
+
+/* The verdict on a topic of the packet in hand. */
+ON_SHARD static enum reason reason_of(struct client *c, enum access_verdict verdict)
+{
+        const struct access_request *request = &c->request;
+
+        if (verdict != ACCESS_ALLOW) {
+                if (request->late == NULL)              /* else it is told */
+                        log_denied(c);
                 return request->reason;
+        }
         return request->partly ? ALLOWED_PARTLY : REASON_SUCCESS;
 }
 
@@ -214,7 +241,7 @@ bool protocol_ask(struct client *c, unsigned index, const struct access_request 
                 access_cancel(request);
                 request->reason = REASON_SERVER_BUSY;
         }
-        *out = reason_of(request, verdict);
+        *out = reason_of(c, verdict);
         return true;
 }
 
@@ -262,11 +289,7 @@ static void handle_again(struct client *c)
 /* The provider may be slow for thousands at once. */
 ON_SHARD static void log_late(struct client *c)
 {
-        static const char *const kinds[] = { [ACCESS_CONNECT]   = "connect",
-                                             [ACCESS_PUBLISH]   = "publish",
-                                             [ACCESS_SUBSCRIBE] = "subscribe",
-                                             [ACCESS_DELIVER]   = "deliver" };
-        uint32_t                 skipped = 0;
+        uint32_t skipped = 0;
 
         if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
                 return;
@@ -279,7 +302,6 @@ ON_SHARD static void log_late(struct client *c)
 void protocol_answered(struct access_request *request, enum access_verdict verdict)
 {
         struct client *c = list_entry(request, struct client, request);
-        char           byte = (char)reason_of(request, verdict);
 
         on_shard(&c->shard->loop);
         assert(c->magic == CLIENT_MAGIC);
@@ -291,6 +313,8 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         if (c->state == CLIENT_AUTHENTICATING && request->kind == ACCESS_PUBLISH) {
                 will_verdict(c, verdict);
         } else if (request->kind != ACCESS_CONNECT) {
+                char byte = (char)reason_of(c, verdict);
+
                 if (buffer_append(&c->verdicts, str_from(&byte, 1)))
                         handle_again(c);
                 else

@@ -434,8 +434,8 @@ void mqueue_each(struct mqueue *mqueue, bool (*visit)(struct session *, struct d
         }
 }
 
-void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const struct delivery *),
-                 void (*drop)(struct session *, struct delivery *), struct session *session)
+void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(void *context, const struct delivery *),
+                 void (*drop)(void *context, struct delivery *), void *context)
 {
         struct list  out;
         struct list *first;
@@ -443,7 +443,7 @@ void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const st
         list_init(&out);
         for (unsigned i = 0; i < 2; i++) {
                 list_each(link, after, &mqueue->ages[i]) {
-                        if (keeps(session, &list_entry(link, struct node, in_age)->delivery))
+                        if (keeps(context, &list_entry(link, struct node, in_age)->delivery))
                                 continue;
                         list_remove(link);
                         list_push_back(&out, link);
@@ -454,7 +454,7 @@ void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const st
 
                 first = out.next;
                 take_out(mqueue, list_entry(first, struct node, in_age), &delivery);
-                drop(session, &delivery);
+                drop(context, &delivery);
         }
 }
 

@@ -81,8 +81,8 @@ void mqueue_each(struct mqueue *mqueue, bool (*visit)(struct session *, struct d
                  struct session *session);
 
 /* Takes out what is in memory and `keeps` does not want, then hands it to `drop`, whose it is. */
-void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(struct session *, const struct delivery *),
-                 void (*drop)(struct session *, struct delivery *), struct session *session);
+void mqueue_sift(struct mqueue *mqueue, bool (*keeps)(void *context, const struct delivery *),
+                 void (*drop)(void *context, struct delivery *), void *context);
 
 /* Takes out any of the spilled; false when there is none. */
 bool mqueue_pop_spilled(struct mqueue *mqueue, struct mqueue_spilled *out);

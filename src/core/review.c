@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/session_end.h"
 
 static const char not_allowed[] = "a subscription is no longer allowed";
 static const char user_changed[] = "its user was removed or changed";
@@ -123,8 +124,15 @@ bool review_lets_out(struct session *session, const struct delivery *delivery)
         return false;
 }
 
-ON_SHARD static void drop_queued(struct session *session, struct delivery *delivery)
+UNCHECKED static bool queued_may_go(void *session, const struct delivery *delivery)
 {
+        return may_go(session, delivery);
+}
+
+UNCHECKED static void drop_queued(void *context, struct delivery *delivery)
+{
+        struct session *session = context;
+
         stat_change(&session->shard->stats.queued, -1);
         drop(session, delivery->message);
         delivery_release(delivery);
@@ -135,7 +143,7 @@ ON_SHARD static void drop_queued(struct session *session, struct delivery *deliv
 ON_SHARD static void purge(struct session *session)
 {
         session->revoked = true;
-        mqueue_sift(&session->mqueue, may_go, drop_queued, session);
+        mqueue_sift(&session->mqueue, queued_may_go, drop_queued, session);
         session->revoked = session->mqueue.spilled > 0;
 }
 
@@ -153,6 +161,7 @@ ON_SHARD static bool still_allowed(struct session *session, struct subscription 
                 return true;
         }
         metric_add(&session->shard->metrics.subscriptions_revoked, 1);
+        session_hand_over(session, subscription);
         subscription_revoke(subscription);
         return false;
 }

@@ -115,6 +115,34 @@ ON_SHARD static void hand_over(struct session *session, const struct delivery *d
         }
 }
 
+/* A member that is to leave, and its session. */
+struct leaving_member {
+        struct session            *session;
+        const struct subscription *subscription;
+};
+
+static bool is_of_another(void *context, const struct delivery *delivery)
+{
+        return delivery->share != ((const struct leaving_member *)context)->subscription->share;
+}
+
+UNCHECKED static void pass_on_queued(void *context, struct delivery *delivery)
+{
+        const struct leaving_member *member = context;
+
+        stat_change(&member->session->shard->stats.queued, -1);
+        hand_over(member->session, delivery);
+        delivery_release(delivery);
+}
+
+void session_hand_over(struct session *session, const struct subscription *subscription)
+{
+        struct leaving_member member = { session, subscription };
+
+        if (subscription->share != 0)
+                mqueue_sift(&session->mqueue, is_of_another, pass_on_queued, &member);
+}
+
 ON_SHARD static void hand_over_all(struct session *session)
 {
         struct mqueue_spilled spilled;
