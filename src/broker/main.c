@@ -202,6 +202,8 @@ static int wait_for_signal(const sigset_t *signals, uint32_t wait_ms)
         return errno == EAGAIN || errno == EINTR ? 0 : SIGTERM;
 }
 
+enum { LOOK_MS_MAX = 2000 };            /* within which a ban is in its file */
+
 /* The shorter of the two, unless that is 0: never. */
 static uint32_t shorter(uint32_t a_ms, uint32_t b_ms)
 {
@@ -249,8 +251,10 @@ static int serve(const struct arguments *arguments, struct config *config)
         }
         supervisor_tell(&supervisor, "READY=1");
         do {
-                signal_number = wait_for_signal(&signals, shorter(config->acl_watch_ms,
-                                                                  supervisor.beat_ms));
+                signal_number = wait_for_signal(&signals,
+                                                shorter(shorter(config->acl_watch_ms,
+                                                                supervisor.beat_ms),
+                                                        LOOK_MS_MAX));
                 if (signal_number == SIGHUP) {
                         supervisor_reloading(&supervisor);
                         reload(arguments, config, server);

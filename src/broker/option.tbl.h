@@ -230,6 +230,12 @@ OPTION("limits.max_connections", NUMBER, settings.max_connections, 0, UINT32_MAX
        "of the whole broker at once; 0: as many as there are descriptors")
 OPTION("limits.max_conn_rate", RATE, settings.connect_rate, 0, 0, RELOAD,
        "connections a second, of the whole broker")
+OPTION("limits.max_connections_per_address", NUMBER, settings.max_per_address, 0, UINT32_MAX,
+       RELOAD, "from one IPv4 address or one IPv6 /64 at once; 0: no limit")
+OPTION("limits.max_conn_rate_per_address", RATE, settings.connect_rate_per_address, 0, 0, RELOAD,
+       "connections a second, from the same")
+OPTION("limits.exempt_loopback", SWITCH, settings.exempt_loopback, 0, 1, RELOAD,
+       "what counts by address, flapping and failed logins do not count from this machine")
 OPTION("mqtt.client.messages_in_rate", RATE, settings.messages_in, 0, 0, RELOAD,
        "messages a second from one client; beyond it the client is not read for a while")
 OPTION("mqtt.client.bytes_in_rate", BYTE_RATE, settings.bytes_in, 0, 0, RELOAD,
@@ -238,6 +244,30 @@ OPTION("mqtt.client.messages_out_rate", RATE, settings.messages_out, 0, 0, RELOA
        "messages a second to one client; beyond it QoS 1 and 2 wait, QoS 0 is dropped")
 OPTION("mqtt.client.bytes_out_rate", BYTE_RATE, settings.bytes_out, 0, 0, RELOAD,
        "bytes of messages a second to one client; the same")
+
+SECTION("Bans")
+OPTION("ban.addresses", TEXT, settings.ban_addresses, 0, 0, RELOAD,
+       "addresses and networks that may not connect, as 10.0.0.0/8, 192.0.2.7; empty: none")
+OPTION("ban.clientids", TEXT, settings.ban_client_ids, 0, 0, RELOAD,
+       "client identifiers that may not connect, with commas between them")
+OPTION("ban.usernames", TEXT, settings.ban_usernames, 0, 0, RELOAD,
+       "user names that may not connect, with commas between them")
+OPTION("flapping.max_count", NUMBER, settings.flapping_max, 0, UINT32_MAX, RELOAD,
+       "a client identifier that connects more often in a window is banned; 0: none is")
+OPTION("flapping.window", MILLIS, settings.flapping_window_ms, 100, 86400000, RELOAD,
+       "that window")
+OPTION("flapping.ban_time", SECONDS, settings.flapping_ban_s, 1, 31536000, RELOAD,
+       "how long it is banned")
+OPTION("auth.failures.window", MILLIS, settings.failures_window_ms, 100, 86400000, RELOAD,
+       "failed logins of an address or a user name count for so long")
+OPTION("auth.failures.delay", MILLIS, settings.failures_delay_ms, 0, 60000, RELOAD,
+       "how long the second failure is answered late; it doubles with each; 0: none is")
+OPTION("auth.failures.max_delay", MILLIS, settings.failures_delay_max_ms, 0, 60000, RELOAD,
+       "the longest of these delays")
+OPTION("auth.failures.ban_after", NUMBER, settings.failures_ban_after, 0, UINT32_MAX, RELOAD,
+       "an address with more failures in a window is banned, a user name never; 0: none is")
+OPTION("auth.failures.ban_time", SECONDS, settings.failures_ban_s, 1, 31536000, RELOAD,
+       "how long it is banned")
 
 SECTION("Sessions")
 OPTION("mqtt.session.max_subscriptions", NUMBER, settings.max_subscriptions, 0, UINT32_MAX, RELOAD,

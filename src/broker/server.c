@@ -20,6 +20,7 @@
 #include "net/http_client.h"
 #include "services/auth/auth.h"
 #include "services/certificates/certificates.h"
+#include "services/guard/guard.h"
 #include "services/modules/delayed.h"
 #include "services/store/store.h"
 #include "services/sys/sys.h"
@@ -64,6 +65,7 @@ struct server {
         struct beside           certificates_beside;
         struct sys             *sys;
         struct delayed         *delayed;
+        struct guard           *guard;
         struct rules            rules;
         struct auth            *auth;
         struct http_client     *http;           /* NULL: nobody wants it */
@@ -160,7 +162,10 @@ static bool open_services(struct server *server)
 {
         server->sys     = sys_new(&server->broker);
         server->delayed = delayed_new(&server->broker);
-        return server->sys != NULL && server->delayed != NULL;
+        server->guard   = guard_new(&server->broker, server->config.data_dir);
+        if (server->guard != NULL)
+                guard_load(server->guard);
+        return server->sys != NULL && server->delayed != NULL && server->guard != NULL;
 }
 
 static bool open_rules(struct server *server)
@@ -325,6 +330,9 @@ static void close_services(struct server *server)
 {
         sys_free(server->sys);
         delayed_free(server->delayed);
+        if (server->guard != NULL)
+                guard_save(server->guard);
+        guard_free(server->guard);
 }
 
 static void close_auth(struct server *server)
@@ -399,6 +407,7 @@ struct server *server_new(const struct config *config, struct supervisor *superv
 ON_SHARD static void start_on_shard(struct worker *worker)
 {
         shard_start(&worker->shard);
+        guard_start(worker->server->guard, &worker->shard);
         if (worker->shard.loop.config.id == 0) {
                 sys_start(worker->server->sys, &worker->shard);
                 certificates_start(worker->server->certificates, &worker->shard);
@@ -505,6 +514,7 @@ bool server_apply(struct server *server, const struct config *config)
                 loop_post(&server->workers[i]->shard.loop, parcel);
         }
         certificates_reload(server->certificates);
+        guard_load(server->guard);
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;
         memcpy(server->config.acl_file, config->acl_file, sizeof config->acl_file);
@@ -516,6 +526,7 @@ bool server_apply(struct server *server, const struct config *config)
 
 bool server_look(struct server *server)
 {
+        guard_save(server->guard);
         return rules_look(&server->rules, &server->config);
 }
 

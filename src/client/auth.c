@@ -91,12 +91,28 @@ bool auth_identify(struct client *c)
         return true;
 }
 
+/* How long the answer is to wait. */
+ON_SHARD static uint32_t tell_failed(struct client *c, enum reason reason)
+{
+        struct hook_args args = { .shard     = c->shard,
+                                  .client_id = c->client_id,
+                                  .username  = c->username,
+                                  .address   = str_of(c->ip),
+                                  .peer      = transport_peer(c->transport),
+                                  .reason    = reason,
+                                  .why       = c->why };
+
+        hooks_run(c->shard->broker->hooks, HOOK_CLIENT_AUTH_FAILED, &args);
+        return args.delay_ms;
+}
+
 /* The line is stable: doc/security.md shows a filter for it. Why is not for the peer to know, who
  * would learn which names there are; but for what is the broker's fault. */
 void auth_failed(struct client *c)
 {
         const struct access_request *request = &c->request;
         char                         address[ADDRESS_TEXT_SIZE];
+        uint32_t                     delay_ms;
 
         address_text(transport_peer(c->transport), address);
         LOG(WARNING, "auth.failed", F_TEXT("address", address),
@@ -106,7 +122,13 @@ void auth_failed(struct client *c)
             F_TEXT("why", request->why != NULL ? request->why : reason_text(request->reason)));
         c->auth_failed = true;
         c->why         = request->why;
-        client_hook(c, HOOK_CLIENT_AUTH_FAILED, (struct str){ 0 }, request->reason);
-        client_fail(c, request->reason,
-                    request->reason == REASON_SERVER_BUSY ? request->why : NULL);
+        delay_ms       = tell_failed(c, request->reason);
+        c->reason      = request->reason;
+        c->why         = request->reason == REASON_SERVER_BUSY ? request->why : NULL;
+        if (delay_ms == 0 || c->state != CLIENT_AUTHENTICATING) {
+                client_fail(c, c->reason, c->why);
+                return;
+        }
+        client_pause(c, PAUSED_BY_DELAY);
+        loop_timer(&c->shard->loop, &c->timer, delay_ms);
 }

@@ -417,6 +417,10 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_dirty(c);
                 return;
         }
+        if (c->paused & PAUSED_BY_DELAY) {
+                client_fail(c, c->reason, c->why);
+                return;
+        }
         if (client_unheard(c))  /* its silence is ours */
                 c->keepalive.last_ms = client_now_ms(c);
         if (c->state < CLIENT_CONNECTED && client_unheard(c)) { /* and so is the delay */

@@ -27,6 +27,7 @@ enum client_pause {
         PAUSED_BY_ACCESS = 1,   /* an answer is awaited */
         PAUSED_BY_RATE   = 2,   /* it has sent more than it may */
         PAUSED_BY_STORE  = 4,   /* what CONNACK says of its session is not safe yet */
+        PAUSED_BY_DELAY  = 16,  /* it hears later that it is refused: c->reason, c->why */
         PAUSED_BY_MEMORY = 8,   /* it has published while there was little left */
 };
 

@@ -19,6 +19,7 @@ static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool remember(struct client *c, const struct connect_packet *p);
 static void take_identity(struct client *c);
 static void take_properties(struct client *c, const struct connect_packet *p);
+static bool is_welcome(struct client *c) ON_SHARD;
 static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
 static enum access_verdict ask_will(struct client *c, const struct will_fields *will) ON_SHARD;
 static void connect_done(struct client *c);
@@ -56,7 +57,7 @@ void on_connect(struct client *c, const struct packet *packet)
                 return;
         }
         client_enter(c, CLIENT_AUTHENTICATING);
-        if (mount_make(c) && allowed(c, &held.connect))
+        if (mount_make(c) && allowed(c, &held.connect) && is_welcome(c))
                 ask(c, &held.connect);
 }
 
@@ -244,6 +245,23 @@ static bool allowed(struct client *c, const struct connect_packet *p)
         else
                 return true;
         return false;
+}
+
+/* Whoever hangs on the hook may know that it is not. */
+static bool is_welcome(struct client *c)
+{
+        struct hook_args args = { .shard     = c->shard,
+                                  .client_id = c->client_id,
+                                  .username  = c->username,
+                                  .address   = str_of(c->ip),
+                                  .peer      = transport_peer(c->transport),
+                                  .ticket    = c->ticket };
+        bool stopped = hooks_run(c->shard->broker->hooks, HOOK_CLIENT_CONNECT, &args) == HOOK_STOP;
+
+        c->ticket = args.ticket;
+        if (stopped)
+                client_fail(c, args.reason, args.why);
+        return !stopped;
 }
 
 static void ask(struct client *c, const struct connect_packet *p)

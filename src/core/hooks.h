@@ -15,9 +15,12 @@ struct shard;
 enum hook_point {
         HOOK_CLIENT_ACCEPT,             /* peer; STOP turns it away with reason and why */
         HOOK_CLIENT_RELEASE,            /* ticket: the end of a connection that got one */
+        HOOK_CLIENT_CONNECT,            /* before it is asked who it is: peer; STOP refuses it; its
+                                         * ticket may be changed */
         HOOK_CLIENT_CONNECTED,          /* reason: of the CONNACK that is sent; after it */
         HOOK_CLIENT_AUTH_FAILED,        /* reason, why: the access chain has denied a CONNECT or a
-                                         * re-authentication; before the client is told */
+                                         * re-authentication; before the client is told, which
+                                         * waits for delay_ms */
         HOOK_CLIENT_DISCONNECTED,       /* reason */
         HOOK_CLIENT_SUBSCRIBE,          /* topic: a filter as asked for; STOP refuses it */
         HOOK_CLIENT_UNSUBSCRIBE,        /* topic */
@@ -46,6 +49,7 @@ struct hook_args {
         const char      *why;           /* of a drop: "queue_full"; of an alarm: a sentence */
         const struct address *peer;     /* for who may include net/ */
         uint64_t         ticket;        /* of an accepted connection; 0: nobody wants to know */
+        uint32_t         delay_ms;      /* set by a callback: how long an answer is to wait */
         unsigned         version;       /* of the client's protocol */
         uint16_t         keep_alive_s;
         bool             clean_start;

@@ -4,9 +4,21 @@
 
 #include "base/limits.h"
 
+static void guard_init(struct settings *settings)
+{
+        settings->exempt_loopback       = true;
+        settings->flapping_window_ms    = 60000;
+        settings->flapping_ban_s        = 300;
+        settings->failures_window_ms    = 600000;
+        settings->failures_delay_ms     = 250;
+        settings->failures_delay_max_ms = 8000;
+        settings->failures_ban_s        = 900;
+}
+
 void settings_init(struct settings *settings)
 {
         memset(settings, 0, sizeof(*settings));
+        guard_init(settings);
 
         settings->max_packet_size           = 1048576;
         settings->max_connect_size          = 131072;
@@ -39,6 +51,7 @@ void settings_init(struct settings *settings)
         settings->acl_cache_ttl_ms       = 60000;
         settings->memory_share_percent = 75;
         settings->overload_lag_ms      = 500;
+
 
         settings->max_subscriptions    = 0;
         settings->max_inflight         = 32;

@@ -56,6 +56,17 @@ struct settings {
         uint32_t overload_lag_ms;               /* 0: off */
         uint32_t max_connections;               /* 0: no limit, of the whole broker */
         struct rate connect_rate;               /* of the whole broker */
+        uint32_t max_per_address;               /* connections; 0: no limit */
+        struct rate connect_rate_per_address;
+        bool     exempt_loopback;               /* from what counts by address */
+        char     ban_addresses[SETTINGS_TEXT_MAX];      /* "10.0.0.0/8, 192.0.2.7" */
+        char     ban_client_ids[SETTINGS_TEXT_MAX], ban_usernames[SETTINGS_TEXT_MAX];
+        uint32_t flapping_max;                  /* connections of a client id in a window; 0: off */
+        uint32_t flapping_window_ms, flapping_ban_s;
+        uint32_t failures_window_ms;
+        uint32_t failures_delay_ms, failures_delay_max_ms;      /* 0: at once */
+        uint32_t failures_ban_after;            /* of an address in a window; 0: never */
+        uint32_t failures_ban_s;
         struct rate messages_in, messages_out;  /* of each client */
         struct rate bytes_in, bytes_out;
 

@@ -1,5 +1,7 @@
 #include "net/network.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { V6_BITS = 128, V4_BITS = 32 };
@@ -81,6 +83,32 @@ static bool parse_exact(struct str text, struct network *out)
         if (out->bits < V6_BITS)
                 rest.s6_addr[out->bits / 8] &= (uint8_t)(0xffu >> out->bits % 8);
         return memcmp(&rest, &none, sizeof rest) == 0;
+}
+
+bool network_of(const struct address *address, unsigned v4_bits, unsigned v6_bits,
+                struct network *out)
+{
+        if (!v6_of(address, &out->address))
+                return false;
+        out->bits = IN6_IS_ADDR_V4MAPPED(&out->address) ? v4_bits + (V6_BITS - V4_BITS) : v6_bits;
+        for (unsigned bit = out->bits; bit < V6_BITS; bit++)
+                out->address.s6_addr[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+        return true;
+}
+
+void network_text(const struct network *network, char to[static NETWORK_TEXT_SIZE])
+{
+        bool        v4   = IN6_IS_ADDR_V4MAPPED(&network->address) && network->bits >= 96;
+        unsigned    most = v4 ? V4_BITS : V6_BITS;
+        unsigned    bits = v4 ? network->bits - 96 : network->bits;
+        const void *from = &network->address.s6_addr[v4 ? 12 : 0];
+        char        address[INET6_ADDRSTRLEN];
+
+        inet_ntop(v4 ? AF_INET : AF_INET6, from, address, sizeof address);
+        if (bits == most)
+                snprintf(to, NETWORK_TEXT_SIZE, "%s", address);
+        else
+                snprintf(to, NETWORK_TEXT_SIZE, "%s/%u", address, bits);
 }
 
 bool network_valid(struct str text)

@@ -5,6 +5,8 @@
 
 #include "net/address.h"
 
+enum { NETWORK_TEXT_SIZE = 64 };
+
 /* Of IPv6; those of IPv4 are in ::ffff:0:0/96. */
 struct network {
         struct in6_addr address;
@@ -15,6 +17,14 @@ struct network {
  * nothing. */
 bool network_parse(struct str text, struct network *out);
 bool network_has(const struct network *network, const struct address *address);
+
+/* The network that an address is in, with nothing behind its prefix; false for one that is no IP
+ * address. */
+bool network_of(const struct address *address, unsigned v4_bits, unsigned v6_bits,
+                struct network *out);
+
+/* As network_parse() reads it; an address alone without its prefix. */
+void network_text(const struct network *network, char to[static NETWORK_TEXT_SIZE]);
 
 /* False when `text` is none of these, or has bits behind its prefix: "10.0.0.1/8" is a slip. */
 bool network_valid(struct str text);

@@ -138,6 +138,35 @@ TEST(a_rule_is_a_word_and_a_network)
                 EXPECT(!network_rule_valid(str_of(*text)), "%s", *text);
 }
 
+TEST(the_network_of_an_address_is_shown_as_it_is_read)
+{
+        static const struct row {
+                const char *address;
+                unsigned    v4_bits, v6_bits;
+                const char *text;
+        } rows[] = {
+                { "10.1.2.3:1", 32, 64, "10.1.2.3" },
+                { "10.1.2.3:1", 8, 64, "10.0.0.0/8" },
+                { "[::ffff:10.1.2.3]:1", 24, 64, "10.1.2.0/24" },
+                { "[2001:db8:1:2:3::4]:1", 32, 64, "2001:db8:1:2::/64" },
+                { "[2001:db8::4]:1", 32, 128, "2001:db8::4" },
+        };
+        const struct row *row;
+
+        EACH(rows, row) {
+                struct address address;
+                struct network network, again;
+                char           text[NETWORK_TEXT_SIZE];
+
+                EXPECT(address_parse(str_of(row->address), &address));
+                EXPECT(network_of(&address, row->v4_bits, row->v6_bits, &network));
+                network_text(&network, text);
+                EXPECT(strcmp(text, row->text) == 0, "%s", text);
+                EXPECT(network_parse(str_of(text), &again) && network_has(&again, &address));
+        }
+}
+
 SUITE(network, CASE(what_is_a_network), CASE(who_is_in_them),
       CASE(who_has_no_address_is_in_none), CASE(a_list_has_nothing_but_networks),
+      CASE(the_network_of_an_address_is_shown_as_it_is_read),
       CASE(the_first_rule_that_matches_decides), CASE(a_rule_is_a_word_and_a_network))

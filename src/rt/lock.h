@@ -10,6 +10,7 @@ enum lock_rank {
         LOCK_RANK_CONFIG,       /* a configuration being swapped */
         LOCK_RANK_TICKETS,      /* keys of TLS sessions: copied, no more */
         LOCK_RANK_ROUTER,       /* writers of the route index; readers take none */
+        LOCK_RANK_GUARD,        /* bans and traces: once a connection, never once a message */
         LOCK_RANKS
 };
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "services/guard/guard.h"
 #include "services/modules/delayed.h"
 #include "services/sys/sys.h"
 
@@ -36,6 +37,7 @@ static void world_teardown(struct world *world)
         broker_deinit(&world->broker);
         sys_free(world->sys);
         delayed_free(world->delayed);
+        guard_free(world->guard);
         auth_free(world->auth);
         if (world->own_vault)
                 vault_free(world->vault);
@@ -117,7 +119,8 @@ static struct world *world_make(const struct world_plan *plan, uint64_t seed)
         world->broker.started_us = world->now.wall_us;
         world->sys               = sys_new(&world->broker);
         world->delayed           = delayed_new(&world->broker);
-        assert(world->sys != NULL && world->delayed != NULL);
+        world->guard             = guard_new(&world->broker, NULL);
+        assert(world->sys != NULL && world->delayed != NULL && world->guard != NULL);
         return world;
 }
 
@@ -128,6 +131,7 @@ static void world_start(struct world *world)
                 assert(world->broker.clients[i] != NULL);
                 role_claim(world->broker.loops[i]);
                 shard_start(world->broker.shards[i]);
+                guard_start(world->guard, world->broker.shards[i]);
                 if (i == 0)
                         sys_start(world->sys, world->broker.shards[0]);
                 role_leave();

@@ -16,6 +16,7 @@ struct world {
         struct client_listener listener;
         struct sys            *sys;             /* the services that a daemon has too */
         struct delayed        *delayed;
+        struct guard          *guard;
         struct auth           *auth;
         struct store          *store;           /* NULL: nothing is kept */
         struct vault          *vault;           /* what the store has committed */
