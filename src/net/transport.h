@@ -24,8 +24,9 @@ struct transport_ops {
         /* Bytes read or written; read: 0 when the peer is done. -EAGAIN: to be called again when
          * the watch says so, or `pending` does; any other -errno is for good. With -EPROTO from
          * read `why` may say how the peer broke what this layer speaks; then shut() tells the peer,
-         * and read() throws away what comes. A write that took a part is to be followed by the
-         * rest: a layer may have said its length. */
+         * and read() throws away what comes. A write that took a part, or found no room, is to be
+         * followed by the rest, and that by whatever else: a layer may have said its length, or
+         * sealed it. */
         ssize_t (*read)(struct transport *t, void *to, size_t size);
         ssize_t (*write)(struct transport *t, const struct iovec *from, int count);
 

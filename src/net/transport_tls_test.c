@@ -1,6 +1,7 @@
 #include "net/transport_tls.h"
 
 #include "harness/tls_peer.h"
+#include "net/transport_websocket.h"
 
 TEST(bytes_go_both_ways_however_they_are_cut)
 {
@@ -98,6 +99,75 @@ TEST(what_is_written_arrives_whole_through_a_pipe_that_is_full_at_times)
         for (unsigned i = 0; i < PIECES; i++)
                 EXPECT(memcmp(got + (size_t)i * PIECE, piece[i], PIECE) == 0, "%u", i);
         EXPECT(memcmp(got + PIECES * PIECE, large, LARGE) == 0);
+        disconnect();
+        close_server();
+}
+
+/* A client of WebSocket: what of `from`, all that came, is payload. Its size. */
+static size_t payload_of(const char *from, size_t size, char *to)
+{
+        size_t at = 0, used = 0;
+
+        while (at + 4 <= size) {
+                size_t len    = (unsigned char)from[at + 1];
+                size_t header = len < 126 ? 2 : 4;
+
+                EXPECT((unsigned char)from[at] == 0x82 && len < 127, "a header at %zu", at);
+                if (len == 126)
+                        len = (size_t)(unsigned char)from[at + 2] << 8 |
+                              (unsigned char)from[at + 3];
+                at += header;
+                len = len < size - at ? len : size - at;
+                memcpy(to + used, from + at, len);
+                used += len;
+                at += len;
+        }
+        return used;
+}
+
+/* More is waiting whenever there is room again, as for a client that reads slowly. */
+TEST(frames_above_it_arrive_whole_through_a_pipe_that_is_full_at_times)
+{
+        enum { BYTES = 20000 };
+        static const struct upgrade_rules rules     = { .paths = { "/", 1 } };
+        static const char                 request[] =
+                "GET / HTTP/1.1\r\nHost: broker\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                "Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+        static char       out[BYTES], got[4 * BYTES], payload[4 * BYTES];
+        struct tls_config config = plain();
+        const char       *frames;
+        size_t            count, received = 0, sent = 0, made = 0;
+
+        for (size_t i = 0; i < sizeof out; i++)
+                out[i] = (char)(i * 7 + i / 256);
+        open_server(&config);
+        connect_to(2000);
+        shake_hands(2000);
+        expect_good();
+        tls = websocket_transport_new(tls, &rules);
+        EXPECT(tls != NULL && SSL_write_ex(peer, request, sizeof request - 1, &count) == 1);
+        carry(4096);
+        EXPECT_EQ(tls->ops->read(tls, got, sizeof got), -EAGAIN);
+        for (unsigned rounds = 0; rounds < 2000; rounds++) {
+                made += made + 70 <= sizeof out ? 70 : sizeof out - made;
+
+                struct iovec from  = { out + sent, made - sent };
+                ssize_t      taken = tls->ops->write(tls, &from, 1);
+
+                EXPECT(taken >= 0 || taken == -EAGAIN, "%zd", taken);
+                sent += taken > 0 ? (size_t)taken : 0;
+                carry(50);
+                while (SSL_read_ex(peer, got + received, sizeof got - received, &count) == 1)
+                        received += count;
+        }
+        EXPECT_EQ(sent, sizeof out);
+        frames = memmem(got, received, "\r\n\r\n", 4);
+        EXPECT(frames != NULL);
+        frames += 4;
+        EXPECT_EQ(payload_of(frames, received - (size_t)(frames - got), payload), sizeof out);
+        EXPECT(memcmp(payload, out, sizeof out) == 0);
         disconnect();
         close_server();
 }
@@ -278,6 +348,7 @@ int main(void)
                 CASE(bytes_go_both_ways_however_they_are_cut),
                 CASE(a_handshake_through_a_narrow_pipe_waits_for_room),
                 CASE(what_is_written_arrives_whole_through_a_pipe_that_is_full_at_times),
+                CASE(frames_above_it_arrive_whole_through_a_pipe_that_is_full_at_times),
                 CASE(many_records_in_one_go_are_pending_until_they_are_read),
                 CASE(one_call_reads_no_more_than_its_budget),
                 CASE(a_turn_has_room_for_so_many_handshakes),

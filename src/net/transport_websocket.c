@@ -374,33 +374,38 @@ static void written(struct websocket *ws, size_t count)
                 buffer_deinit(&ws->own);
 }
 
-/* Writes what it has to say itself. Should that fail, so will reading. */
+/* Writes what it has to say itself, but within a frame, whose payload belongs behind it: that goes
+ * with the next write, or never. Should it fail, so will reading. */
 static void push(struct websocket *ws)
 {
         struct transport *below = ws->transport.below;
         bool              good = add_due(ws);
+        bool              within = ws->frame_left > 0;
         struct str        own = buffer_str(&ws->own);
         struct iovec      from = { (void *)(uintptr_t)own.ptr, own.len };
-        ssize_t           sent = good && own.len > 0 ? below->ops->write(below, &from, 1) : 0;
+        ssize_t           sent = 0;
+
+        if (good && own.len > 0 && !within)
+                sent = below->ops->write(below, &from, 1);
 
         if (sent > 0)
                 written(ws, (size_t)sent);
         else if (!good || (sent < 0 && sent != -EAGAIN))
                 written(ws, own.len);
-        if (ws->shut && !ws->shut_below && buffer_len(&ws->own) == 0) {
+        if (ws->shut && !ws->shut_below && (within || buffer_len(&ws->own) == 0)) {
                 ws->shut_below = true;
                 below->farewell = ws->transport.farewell;
                 below->ops->shut(below);
         }
 }
 
-/* Waits for room where something waits for it. */
+/* Waits for room where something waits for it; within a frame its user does. */
 static void settle(struct websocket *ws)
 {
-        bool due = ws->frame_left == 0 && !ws->close_said && (ws->pinged || ws->close_due);
+        bool due = !ws->close_said && (ws->pinged || ws->close_due);
+        bool waits = ws->frame_left == 0 && (due || buffer_len(&ws->own) > 0);
 
-        ws->transport.wants =
-                ws->transport.below->wants | (due || buffer_len(&ws->own) > 0 ? POLL_WRITE : 0u);
+        ws->transport.wants = ws->transport.below->wants | (waits ? POLL_WRITE : 0u);
 }
 
 /* A frame that may be written, with what goes before it. */
@@ -448,15 +453,15 @@ static bool plan(struct websocket *ws, const struct iovec *from, int count, stru
         return true;
 }
 
-/* What went of it: how much of the payload, or -errno. Once a byte of its header went the frame has
- * begun, and the rest goes before all else. */
+/* What went of it: how much of the payload, or -errno. The frame has begun even if nothing went:
+ * TLS may have made a record of it that waits for room, and is to be brought the same bytes. */
 static ssize_t account(struct websocket *ws, const struct write *w, size_t sent)
 {
         size_t own = sent < w->own ? sent : w->own;
 
         written(ws, own);
         sent -= own;
-        if (w->header_size > 0 && sent > 0) {
+        if (w->header_size > 0) {
                 size_t part = sent < w->header_size ? sent : w->header_size;
 
                 if (!buffer_append(&ws->own, str_from(w->header + part, w->header_size - part)))
@@ -482,8 +487,8 @@ static ssize_t websocket_write(struct transport *t, const struct iovec *from, in
         if (w.count == 0)
                 return 0;
         sent = t->below->ops->write(t->below, w.parts, w.count);
-        if (sent > 0)
-                sent = account(ws, &w, (size_t)sent);
+        if (sent >= 0 || sent == -EAGAIN)
+                sent = account(ws, &w, sent > 0 ? (size_t)sent : 0);
         settle(ws);
         return sent;
 }

@@ -291,6 +291,40 @@ TEST(a_pong_waits_for_the_end_of_the_frame)
         finish();
 }
 
+/* Or TLS would be brought other bytes than those that it has sealed in a record. */
+TEST(a_frame_that_found_no_room_stays_as_it_is)
+{
+        upgraded(200);
+        EXPECT_EQ(say(str_from(data, 196)), 196);
+        EXPECT_EQ(say(STR("abc")), -EAGAIN);
+        add_frame(FIN | WEBSOCKET_PING, STR("?"));
+        put_wire();
+        expect_stream(STR(""), -EAGAIN);
+        EXPECT(!(ws->wants & POLL_WRITE)); /* its user waits for room */
+        EXPECT_EQ(heard().len, 200);
+        expect_stream(STR(""), -EAGAIN);
+        EXPECT_EQ(heard().len, 0); /* no pong before it, and no header alone */
+        EXPECT_EQ(say(STR("abcdef")), 3);
+        EXPECT(ws->wants & POLL_WRITE);
+        expect_frame(WEBSOCKET_BINARY, STR("abc"));
+        EXPECT_EQ(say(STR("def")), 3);
+        expect_heard(STR("\x8a\x01?\x82\x03"
+                         "def"));
+        finish();
+}
+
+TEST(an_end_before_a_frame_that_found_no_room_is_told)
+{
+        upgraded(200);
+        EXPECT_EQ(say(str_from(data, 196)), 196);
+        EXPECT_EQ(say(STR("abc")), -EAGAIN);
+        ws->ops->shut(ws); /* its user has dropped the rest */
+        EXPECT_EQ(ws->wants, 0);
+        EXPECT_EQ(heard().len, 200);
+        EXPECT(is_over());
+        finish();
+}
+
 TEST(a_flood_of_pings_leaves_others_their_turn)
 {
         struct transport *ends[2];
@@ -464,6 +498,8 @@ SUITE(transport_websocket, CASE(a_request_may_come_byte_by_byte),
       CASE(frames_that_may_not_be_end_the_connection), CASE(long_frames_come_and_go),
       CASE(a_flush_is_one_frame), CASE(frames_go_out_piece_by_piece),
       CASE(a_ping_is_answered_and_of_several_the_last), CASE(a_pong_waits_for_the_end_of_the_frame),
+      CASE(a_frame_that_found_no_room_stays_as_it_is),
+      CASE(an_end_before_a_frame_that_found_no_room_is_told),
       CASE(a_flood_of_pings_leaves_others_their_turn), CASE(a_close_of_the_peer_is_answered),
       CASE(a_close_of_ours_says_why), CASE(a_reason_is_cut_between_characters),
       CASE(an_end_within_a_frame_says_nothing), CASE(a_close_waits_for_room),
