@@ -1,6 +1,9 @@
 #include "net/tls_context.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -157,6 +160,45 @@ static bool load_crls(SSL_CTX *ssl, struct str list, char *why)
         return true;
 }
 
+/* As openssl rehash names them: "5ed36f99.0" has authorities, "5ed36f99.r0" revocation lists. */
+static bool is_hashed(const char *name, bool *revokes)
+{
+        for (unsigned i = 0; i < 8; i++, name++)
+                if (!isxdigit((unsigned char)*name))
+                        return false;
+        if (*name++ != '.')
+                return false;
+        *revokes = *name == 'r';
+        name += *revokes;
+        return *name != '\0' && name[strspn(name, "0123456789")] == '\0';
+}
+
+/* The files that OpenSSL would look for by itself, but in handshakes, and so on shards. */
+static bool load_folder(SSL_CTX *ssl, const char *folder, char *why)
+{
+        X509_LOOKUP   *lookup = X509_STORE_add_lookup(SSL_CTX_get_cert_store(ssl),
+                                                      X509_LOOKUP_file());
+        DIR           *open   = opendir(folder);
+        struct dirent *entry;
+        bool           good = open != NULL && lookup != NULL, revokes;
+        char           file[TLS_PATH_SIZE + sizeof entry->d_name];
+
+        if (!good)
+                blame(why, "cacertdir", folder, open == NULL ? strerror(errno) : ssl_words());
+        while (good && (entry = readdir(open)) != NULL) {
+                if (!is_hashed(entry->d_name, &revokes))
+                        continue;
+                snprintf(file, sizeof file, "%s/%s", folder, entry->d_name);
+                good = readable("cacertdir", file, why) &&
+                       ((revokes ? X509_load_crl_file(lookup, file, X509_FILETYPE_PEM)
+                                 : X509_load_cert_file(lookup, file, X509_FILETYPE_PEM)) > 0 ||
+                        blame_content(why, "cacertdir", file));
+        }
+        if (open != NULL)
+                closedir(open);
+        return good;
+}
+
 static bool load_authorities(SSL_CTX *ssl, const struct tls_config *config, char *why)
 {
         int mode = SSL_VERIFY_PEER;
@@ -172,8 +214,8 @@ static bool load_authorities(SSL_CTX *ssl, const struct tls_config *config, char
                         return blame_content(why, "cacertfile", config->ca_file);
                 SSL_CTX_set_client_CA_list(ssl, SSL_load_client_CA_file(config->ca_file));
         }
-        if (config->ca_dir[0] != '\0' && SSL_CTX_load_verify_dir(ssl, config->ca_dir) != 1)
-                return blame(why, "cacertdir", config->ca_dir, ssl_words());
+        if (config->ca_dir[0] != '\0' && !load_folder(ssl, config->ca_dir, why))
+                return false;
         if (config->crl_files[0] != '\0' && !load_crls(ssl, str_of(config->crl_files), why))
                 return false;
         if (config->fail_if_no_peer_cert)

@@ -1,5 +1,7 @@
 #include "net/tls_hooks.h"
 
+#include <unistd.h>
+
 #include "harness/tls_peer.h"
 
 TEST(only_the_versions_that_are_allowed_are_spoken)
@@ -132,6 +134,34 @@ TEST(clients_show_a_certificate_that_is_good_or_stay_outside)
         try_client(&config, &old, "certificate has expired");
         certificate_free(&foreign);
         certificate_free(&old);
+}
+
+/* Not in a handshake, which would read the disk on a shard, at the wish of whoever connects. */
+TEST(a_folder_of_authorities_is_read_with_the_context)
+{
+        struct tls_config config   = mutual();
+        char              place[]  = "/tmp/linnet-authorities-XXXXXX";
+        unsigned long     hash     = X509_subject_name_hash(authority.certificate);
+        char              file[64], why[TLS_WHY_SIZE];
+
+        EXPECT(mkdtemp(place) != NULL);
+        snprintf(file, sizeof file, "%s/%08lx.0", place, hash);
+        EXPECT(symlink(authority_file, file) == 0);
+        config.ca_file[0] = '\0';
+        snprintf(config.ca_dir, sizeof config.ca_dir, "%s", place);
+        open_server(&config);
+        EXPECT(unlink(file) == 0);
+        EXPECT(SSL_CTX_use_certificate(peer_context, client.certificate) == 1);
+        EXPECT(SSL_CTX_use_PrivateKey(peer_context, client.key) == 1);
+        try_peer(NULL);
+        close_server();
+        EXPECT(symlink(psk_file, file) == 0);
+        EXPECT(tls_context_new(&config, why) == NULL);
+        EXPECT(strstr(why, file) != NULL && strstr(why, "no certificate in PEM") != NULL, "%s",
+               why);
+        EXPECT(unlink(file) == 0 && rmdir(place) == 0);
+        EXPECT(tls_context_new(&config, why) == NULL);
+        EXPECT(strstr(why, place) != NULL && strstr(why, "No such file") != NULL, "%s", why);
 }
 
 TEST(a_revoked_certificate_is_refused)
@@ -354,6 +384,7 @@ int main(void)
                 CASE(the_name_asked_for_picks_the_certificate),
                 CASE(a_protocol_is_agreed_on),
                 CASE(clients_show_a_certificate_that_is_good_or_stay_outside),
+                CASE(a_folder_of_authorities_is_read_with_the_context),
                 CASE(a_revoked_certificate_is_refused),
                 CASE(a_good_certificate_says_who_it_is_and_none_says_nothing),
                 CASE(a_session_is_resumed_where_tickets_are_on),

@@ -174,6 +174,12 @@ static void watch_files(struct certificates *self, const struct tls_config *conf
         watch_list(self, config->keys);
         watch_list(self, config->password_file);
         watch_list(self, config->ca_file);
+        if (config->ca_dir[0] != '\0') {
+                char inside[TLS_PATH_SIZE + 2];
+
+                snprintf(inside, sizeof inside, "%s/.", config->ca_dir);
+                file_watch_add(&self->files, inside);
+        }
         watch_list(self, config->crl_files);
         watch_list(self, config->psk_file);
 }
