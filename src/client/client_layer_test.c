@@ -18,6 +18,7 @@ struct sip {
         bool             shy;
         bool             broken;
         unsigned         reads;
+        const char      *proven;        /* who it is; NULL: nobody knows */
 };
 
 static struct sip *sip_of(struct transport *t)
@@ -81,6 +82,15 @@ static void sip_shut(struct transport *t)
         t->below->ops->shut(t->below);
 }
 
+static size_t sip_identity(struct transport *t, enum transport_name name,
+                           char to[static TRANSPORT_TEXT_SIZE])
+{
+        const char *proven = sip_of(t)->proven;
+
+        (void)name;
+        return proven == NULL ? 0 : (size_t)snprintf(to, TRANSPORT_TEXT_SIZE, "%s", proven);
+}
+
 static void sip_free(struct transport *t)
 {
         buffer_deinit(&sip_of(t)->kept);
@@ -96,6 +106,7 @@ static const struct transport_ops sip_ops = {
         .detach = sip_detach,
         .shut   = sip_shut,
         .free   = sip_free,
+        .identity = sip_identity,
 };
 
 static struct authenticator authenticator = { .parts = AUTHENTICATOR_TOPICS };
@@ -181,6 +192,40 @@ TEST(what_a_layer_keeps_moves_along_to_the_home_shard)
         EXPECT_EQ(received(1), 1);
         EXPECT(end->ops->read(end, got, sizeof got) > 0 && memcmp(got, "\x20\x02", 2) == 0);
         finish(end);
+}
+
+/* Whether there is a session of that name, anywhere. */
+static bool is_known(const char *client_id)
+{
+        struct str id   = str_of(client_id);
+        unsigned   home = broker_home(&world->broker, id);
+        bool       known;
+
+        role_claim(world->broker.loops[home]);
+        known = session_find(world->broker.shards[home], id) != NULL;
+        role_leave();
+        return known;
+}
+
+TEST(who_a_connection_proves_to_be_is_no_other)
+{
+        static const struct row {
+                const char *proven;
+                bool        good;
+        } rows[] = { { "robot", true }, { NULL, false }, { "rob\xffot", false } };
+        const struct row *row;
+
+        EACH(rows, row) {
+                struct transport *end = begin(false);
+
+                sip->proven                           = row->proven;
+                world->listener.identity_as_client_id = true;
+                say(end, put_connect(0, STR("claimed")));
+                EXPECT(!is_known("claimed"));
+                if (row->proven != NULL)
+                        EXPECT_EQ(is_known(row->proven), row->good);
+                finish(end);
+        }
 }
 
 TEST(what_a_layer_keeps_waits_for_an_answer_without_a_spinning_loop)
@@ -274,6 +319,7 @@ TEST(a_client_that_ends_has_its_layer_say_why)
 
 SUITE(client_layer, CASE(what_a_layer_keeps_is_read_though_no_descriptor_tells),
       CASE(what_a_layer_keeps_moves_along_to_the_home_shard),
+      CASE(who_a_connection_proves_to_be_is_no_other),
       CASE(what_a_layer_keeps_waits_for_an_answer_without_a_spinning_loop),
       CASE(a_layer_that_waits_for_room_is_called_when_there_is_some),
       CASE(a_layer_that_is_misspoken_to_tells_the_peer_why),

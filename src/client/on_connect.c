@@ -68,7 +68,7 @@ static bool identify_by_transport(struct client *c, const struct connect_packet 
         size_t len  = transport_identity(c->transport, TRANSPORT_CLIENT_ID, text);
         unsigned home = broker_home(c->shard->broker, str_from(text, len));
 
-        if (len == 0) {
+        if (len == 0 || !utf8_valid(str_from(text, len))) {
                 client_fail(c, REASON_NOT_AUTHORIZED,
                             "its listener takes client ids from what connections prove, and this "
                             "one proves none");
@@ -80,7 +80,9 @@ static bool identify_by_transport(struct client *c, const struct connect_packet 
         }
         c->client_id = str_from(mem_dup(str_from(text, len)), len);
         c->assigned  = p->client_id.len == 0;           /* it is told */
-        return true;
+        if (c->client_id.ptr == NULL)   /* or the one it claims would be taken */
+                client_lost(c, "no memory");
+        return c->client_id.ptr != NULL;
 }
 
 /* Whose session it is, and where that is at home. */
