@@ -43,6 +43,17 @@ static bool is(const char *argument, const char *brief, const char *full)
         return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
 }
 
+static bool add_set(struct arguments *out, const char *set)
+{
+        if (out->set_count == SETS_MAX) {
+                fprintf(stderr, "linnetd: more than %d options by -o; put them into a file and "
+                                "name it with -c\n", SETS_MAX);
+                return false;
+        }
+        out->sets[out->set_count++] = str_of(set);
+        return true;
+}
+
 /* False when there is nothing more to do; *code is the exit code then. */
 static bool parse_arguments(int argc, char **argv, struct arguments *out, int *code)
 {
@@ -52,8 +63,11 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out, int *c
 
                 if (is(argv[i], "-c", "--config") && has_next) {
                         out->file = argv[++i];
-                } else if (strcmp(argv[i], "-o") == 0 && has_next && out->set_count < SETS_MAX) {
-                        out->sets[out->set_count++] = str_of(argv[++i]);
+                } else if (strcmp(argv[i], "-o") == 0 && has_next) {
+                        if (!add_set(out, argv[++i])) {
+                                *code = EXIT_USAGE;
+                                return false;
+                        }
                 } else if (is(argv[i], "-t", "--test")) {
                         out->test = true;
                 } else if (strcmp(argv[i], "--reference") == 0) {

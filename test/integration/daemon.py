@@ -16,9 +16,10 @@ def free_port():
 
 
 class Daemon:
-    """`lines` is what it has logged since its last start."""
+    """`lines` is what it has logged since its last start. `file` has more options, if it is set."""
 
     def __init__(self, folder, **options):
+        self.file = None
         self.port, self.process, self.lines = free_port(), None, []
         self.folder, self.changed = folder, threading.Condition()
         self.options = {"listener.tcp.external": f"127.0.0.1:{self.port}", "data_dir": folder,
@@ -29,7 +30,7 @@ class Daemon:
               arguments=(), **more):
         """`before`: a command that runs it. Without `wait` it returns at once."""
         options = {**self.options, **{key.replace("__", "."): value for key, value in more.items()}}
-        command = [*before, os.environ["LINNETD"]]
+        command = [*before, os.environ["LINNETD"], *(("-c", self.file) if self.file else ())]
         for key, value in options.items():
             command += ["-o", f"{key}={value}"]
         command += arguments

@@ -11,10 +11,10 @@ import pytest
 import daemon
 import wire
 from test_clients import Client, MESSAGES, VERSIONS
+from web import CLOSE, Web
 
 HERE = pathlib.Path(__file__).parent
 SECONDS_MAX = 20
-BINARY, CLOSE = 2, 8
 
 
 @pytest.fixture
@@ -26,48 +26,6 @@ def broker(daemons, tmp_path):
     yield made
     if made.is_alive():
         assert made.stop() == 0
-
-
-class Web:
-    """A WebSocket as bytes."""
-
-    def __init__(self, port, fields="", path="/mqtt"):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                            f"Sec-WebSocket-Protocol: mqtt\r\n{fields}\r\n".encode())
-        self.bytes = b""
-        while b"\r\n\r\n" not in self.bytes:
-            self.bytes += self.receive()
-        self.answer, self.bytes = self.bytes.split(b"\r\n\r\n", 1)
-        self.status = int(self.answer.split()[1])
-
-    def receive(self):
-        some = self.socket.recv(1 << 16)
-        assert some, "closed"
-        return some
-
-    def send(self, payload, opcode=BINARY):
-        assert len(payload) < 126
-        self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload)
-
-    def frame(self):
-        """Opcode and payload of the next one; short ones only."""
-        while len(self.bytes) < 2 or len(self.bytes) < 2 + self.bytes[1]:
-            self.bytes += self.receive()
-        size = self.bytes[1]
-        assert size < 126
-        frame, self.bytes = self.bytes[:2 + size], self.bytes[2 + size:]
-        return frame[0] & 15, frame[2:]
-
-    def is_closed(self):
-        return self.socket.recv(1) == b""
-
-    def connect(self, name):
-        self.send(wire.connect(name, clean=True))
-        assert self.frame() == (BINARY, b"\x20\x02\0\0")
-        return self
 
 
 @VERSIONS

@@ -1,4 +1,5 @@
 """MQTT 3.1.1 and 5.0 as bytes: for tests that choose packet ids, DUP and acknowledgements."""
+import contextlib
 import socket
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
@@ -32,8 +33,11 @@ def auth_properties(method, data):
     return b"\x15" + text(method) + b"\x16" + text(data)
 
 
-def connect(name, version=4, clean=False, username=None, password=None, method=None, data=b""):
+def connect(name, version=4, clean=False, username=None, password=None, method=None, data=b"",
+            will=None):
+    """`will`: its topic; the payload is "will"."""
     flags = 2 * clean | 0x80 * (username is not None) | 0x40 * (password is not None)
+    flags |= 4 * (will is not None)
     body = text("MQTT") + bytes([version, flags, 0, 0])
     if version == 5:        # the session outlives the connection
         properties = b"" if clean else b"\x11\xff\xff\xff\xff"
@@ -41,6 +45,8 @@ def connect(name, version=4, clean=False, username=None, password=None, method=N
             properties += auth_properties(method, data)
         body += length(len(properties)) + properties
     body += text(name)
+    if will is not None:
+        body += (b"\0" if version == 5 else b"") + text(will) + text("will")
     for credential in username, password:
         body += b"" if credential is None else text(credential)
     return packet(CONNECT, 0, body)
@@ -64,9 +70,12 @@ def ack(kind, number):
     return packet(kind, 2 if kind == PUBREL else 0, number.to_bytes(2, "big"))
 
 
-def subscribe(number, topic_filter, qos, version=4):
+def subscribe(number, topic_filter, qos, version=4, *more):
+    """`more` are filters, too."""
     body = number.to_bytes(2, "big") + (b"\0" if version == 5 else b"")
-    return packet(SUBSCRIBE, 2, body + text(topic_filter) + bytes([qos]))
+    for one in (topic_filter, *more):
+        body += text(one) + bytes([qos])
+    return packet(SUBSCRIBE, 2, body)
 
 
 class Packet:
@@ -134,14 +143,23 @@ class Closed(Exception):
     """The broker has closed the connection."""
 
 
+def link(to):
+    """`to` is a port of this machine, or the link itself, which is open."""
+    if not isinstance(to, int):
+        return to
+    made = socket.create_connection(("127.0.0.1", to), timeout=SECONDS_MAX)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
 class Client:
     """A blocking client: sends what it is told to, and hands over what comes."""
 
-    def __init__(self, port, name, version=4, clean=False, **credentials):
+    def __init__(self, to, name, version=4, clean=False, **more):
+        """`to`: a port of this machine, or a link that is open."""
         self.version, self.reader, self.waiting = version, Reader(version), []
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.send(connect(name, version, clean, **credentials))
+        self.socket = link(to)
+        self.send(connect(name, version, clean, **more))
         connack = self.take(CONNACK)
         assert connack.reason == 0, connack
         self.present = connack.present
@@ -198,15 +216,15 @@ class Client:
 
 def raw_connect(port, name, version, username=None, password=None):
     """A connection whose CONNECT was sent, and no more."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
-    link.sendall(connect(name, version, True, username, password))
-    return link
+    made = link(port)
+    made.sendall(connect(name, version, True, username, password))
+    return made
 
 
 def connack_reason(link, version):
     """Closes it."""
     reader, got = Reader(version), []
-    with link:
+    with contextlib.closing(link):
         while not got:
             some = link.recv(1 << 16)
             if not some:
