@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INCLUDE_DEPTH_MAX = 8, LINE_SIZE = 4096 };
+enum { INCLUDE_DEPTH_MAX = 8, FILES_MAX = 100, LINE_SIZE = 4096 };
+
+enum line { LINE_READ, LINE_END, LINE_TOO_LONG, LINE_NOT_TEXT };
 
 struct source {
         struct config        *config;
@@ -15,9 +17,12 @@ struct source {
         const char           *path;
         unsigned              line;
         unsigned              depth;
+        unsigned             *files;            /* read so far, of all */
 };
 
 static void       load_file(const struct source *from, const char *path);
+static void       load_lines(struct source *source, FILE *file);
+static enum line  read_line(FILE *file, char line[static LINE_SIZE]);
 static void       load_line(struct source *source, char *line);
 static void       include(struct source *source, struct str path);
 static bool       take_value(struct str text, char to[static LINE_SIZE], struct str *value);
@@ -27,8 +32,8 @@ static bool       key_of_variable(struct str name, char *key, size_t size);
 
 bool config_load(struct config *config, const char *path, struct config_errors *errors)
 {
-        const struct source start  = { .config = config, .errors = errors };
-        unsigned            before = errors->count;
+        unsigned            files  = 0, before = errors->count;
+        const struct source start  = { .config = config, .errors = errors, .files = &files };
 
         if (path != NULL)
                 load_file(&start, path);
@@ -41,7 +46,6 @@ bool config_load(struct config *config, const char *path, struct config_errors *
 static void load_file(const struct source *from, const char *path)
 {
         struct source source = *from;
-        char          line[LINE_SIZE];
         FILE         *file = fopen(path, "re");
 
         source.path = path;
@@ -54,23 +58,51 @@ static void load_file(const struct source *from, const char *path)
                         config_error(from->errors, "%s: cannot read it: %s", path, strerror(errno));
                 return;
         }
-        errno = 0;
-        while (fgets(line, sizeof(line), file) != NULL) {
-                bool is_whole = strchr(line, '\n') != NULL || feof(file);
-                int  letter   = is_whole ? '\n' : ' ';
-
-                source.line++;
-                if (is_whole)
-                        load_line(&source, line);
-                else
-                        config_error(source.errors, "%s:%u: the line is longer than %d bytes", path,
-                                     source.line, LINE_SIZE - 2);
-                while (letter != '\n' && letter != EOF)
-                        letter = fgetc(file);
-        }
-        if (ferror(file))
-                config_error(source.errors, "%s: cannot read it: %s", path, strerror(errno));
+        load_lines(&source, file);
         fclose(file);
+}
+
+/* Until the end, or what no text has: a device would go on for ever. */
+static void load_lines(struct source *source, FILE *file)
+{
+        char      line[LINE_SIZE];
+        enum line got;
+
+        errno = 0;
+        do {
+                got = read_line(file, line);
+                source->line++;
+                if (got == LINE_READ)
+                        load_line(source, line);
+                else if (got == LINE_TOO_LONG)
+                        config_error(source->errors, "%s:%u: the line is longer than %d bytes",
+                                     source->path, source->line, LINE_SIZE - 2);
+                else if (got == LINE_NOT_TEXT)
+                        config_error(source->errors, "%s:%u: a NUL byte; this is no text, and "
+                                     "nothing behind it was read", source->path, source->line);
+        } while (got == LINE_READ || got == LINE_TOO_LONG);
+        if (ferror(file))
+                config_error(source->errors, "%s: cannot read it: %s", source->path,
+                             strerror(errno));
+}
+
+static enum line read_line(FILE *file, char line[static LINE_SIZE])
+{
+        int    letter;
+        size_t len = 0;
+        bool   fits = true;
+
+        while ((letter = getc(file)) != EOF && letter != '\n') {
+                if (letter == '\0')
+                        return LINE_NOT_TEXT;
+                fits = fits && len < LINE_SIZE - 2;
+                if (fits)
+                        line[len++] = (char)letter;
+        }
+        line[len] = '\0';
+        if (!fits)
+                return LINE_TOO_LONG;
+        return letter == EOF && len == 0 ? LINE_END : LINE_READ;
 }
 
 static void load_line(struct source *source, char *line)
@@ -128,6 +160,9 @@ static void include(struct source *source, struct str path)
                 config_error(source->errors, "%s:%u: include: more than %d files deep; %s",
                              source->path, source->line, INCLUDE_DEPTH_MAX,
                              "does one include itself?");
+        else if (++*source->files >= FILES_MAX)
+                config_error(source->errors, "%s:%u: include: more than %d files; %s", source->path,
+                             source->line, FILES_MAX, "do some include each other?");
         else
                 load_file(&inner, full);
 }

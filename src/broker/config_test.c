@@ -10,6 +10,7 @@
 static char folder[] = "/tmp/linnet-config-XXXXXX";
 
 static void put(const char *name, const char *text);
+static void put_bytes(const char *name, const char *bytes, size_t size);
 static bool load(struct config *config, const char *name, struct config_errors *errors);
 static void expect_errors(struct config_errors *errors, const char *expected);
 
@@ -122,6 +123,37 @@ TEST(a_long_line_is_one_error)
         EXPECT(!load(&config, "long.conf", &errors));
         EXPECT_EQ(config.settings.max_qos, 1);
         expect_errors(&errors, "long.conf:1: the line is longer than 4094 bytes\n");
+}
+
+TEST(what_is_no_text_is_not_read_in_part)
+{
+        static const char    cut[]     = "mqtt.max_qos = 1\0 of 2";
+        static const char    between[] = "\na\0b\nmqtt.max_qos = 1";
+        struct config        config;
+        struct config_errors errors = { 0 };
+
+        put_bytes("cut.conf", cut, sizeof cut - 1);
+        EXPECT(!load(&config, "cut.conf", &errors));
+        EXPECT_EQ(config.settings.max_qos, 2);
+        expect_errors(&errors, "cut.conf:1: a NUL byte; this is no text, and nothing behind it was "
+                               "read\n");
+        put_bytes("between.conf", between, sizeof between - 1);
+        EXPECT(!load(&config, "between.conf", &errors));
+        EXPECT_EQ(config.settings.max_qos, 2);
+        expect_errors(&errors, "between.conf:2: a NUL byte; this is no text, and nothing behind it "
+                               "was read\n");
+}
+
+TEST(files_that_include_each_other_come_to_an_end)
+{
+        struct config        config;
+        struct config_errors errors = { 0 };
+
+        put("many.conf", "include many.conf\ninclude many.conf\ninclude many.conf\n");
+        EXPECT(!load(&config, "many.conf", &errors));
+        EXPECT(errors.count < 10000, "%u", errors.count);
+        EXPECT(memmem(errors.text.bytes, errors.text.len, "more than 100 files", 19) != NULL);
+        config_errors_deinit(&errors);
 }
 
 TEST(the_environment_comes_last)
@@ -261,6 +293,11 @@ TEST(a_difference_tells_no_secret)
 
 static void put(const char *name, const char *text)
 {
+        put_bytes(name, text, strlen(text));
+}
+
+static void put_bytes(const char *name, const char *bytes, size_t size)
+{
         static bool made;
         FILE       *file;
 
@@ -269,8 +306,7 @@ static void put(const char *name, const char *text)
                 made = true;
         }
         file = fopen(name, "w");
-        EXPECT(file != NULL);
-        fputs(text, file);
+        EXPECT(file != NULL && fwrite(bytes, 1, size, file) == size);
         fclose(file);
 }
 
@@ -289,6 +325,8 @@ static void expect_errors(struct config_errors *errors, const char *expected)
 
 SUITE(config, CASE(defaults), CASE(a_file_is_read), CASE(all_errors_are_told),
       CASE(a_missing_file_is_an_error), CASE(a_long_line_is_one_error),
+      CASE(what_is_no_text_is_not_read_in_part),
+      CASE(files_that_include_each_other_come_to_an_end),
       CASE(the_environment_comes_last), CASE(a_difference_says_what_needs_a_restart),
       CASE(listeners_are_bounded), CASE(a_chain_names_its_line),
       CASE(rows_of_names_and_passwords), CASE(a_difference_tells_no_secret))
