@@ -1,6 +1,8 @@
 """One broker that listens in every way there is: whoever comes in by whichever door, the same is
 allowed and the same is denied."""
 import base64
+import hashlib
+import os
 import socket
 import ssl
 import time
@@ -29,17 +31,27 @@ DOORS = {"plain": {}, "guests": {"allow_anonymous": "on"}, "members": {"allow_an
 PEER = {"verify": "peer", "fail_if_no_peer_cert": "on"}
 
 
+def hashed(password):
+    """As in Mosquitto's files."""
+    salt = os.urandom(12)
+    proof = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
+    return "$7$101$" + "$".join(base64.b64encode(one).decode() for one in (salt, proof))
+
+
 class House:
     """The broker, and how one comes to each of its doors."""
 
     def __init__(self, folder, authority, doors, **options):
         self.authority, self.to = authority, {}
         (folder / "rules").write_text(RULES)
+        (folder / "passwords").write_text(f"pam:{hashed('parole')}\n")
+        (folder / "passwords").chmod(0o600)
         self.options = {
-            "auth.chain": "username, jwt", "auth.user.1.username": "ann",
-            "auth.user.1.password": "secret", "auth.jwt.secret": SECRET,
-            "auth.jwt.verify_claims": "sub:%u", "auth.clientid_rule": "username_prefix",
-            "acl.file": folder / "rules", **options}
+            "auth.chain": "username, password_file, jwt",
+            "auth.password_file": folder / "passwords",
+            "auth.user.1.username": "ann", "auth.user.1.password": "secret",
+            "auth.jwt.secret": SECRET, "auth.jwt.verify_claims": "sub:%u",
+            "auth.clientid_rule": "username_prefix", "acl.file": folder / "rules", **options}
         for kind in KINDS:
             for name, more in doors.items():
                 self.open(folder, kind, name, more)
@@ -164,6 +176,9 @@ CREDENTIALS = {
     "almost this user": (user("Ann", name="Ann-1"), BAD_CREDENTIALS),
     "empty user": (user("", ""), BAD_CREDENTIALS),
     "a user that is a filter": (user("#", name="#"), BAD_CREDENTIALS),
+    "right hashed password": (user("pam", "parole", "pam-1"), 0),
+    "wrong hashed password": (user("pam", "Parole", "pam-1"), BAD_CREDENTIALS),
+    "no hashed password": (user("pam", None, "pam-1"), BAD_CREDENTIALS),
     "no credentials": (user(None, None), NOT_AUTHORIZED),
     "another's client id": (user(name="bob-1"), BAD_ID),
     "too long a client id": (user(name="ann-" + "x" * 2000), BAD_ID),
