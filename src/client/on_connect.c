@@ -57,7 +57,7 @@ void on_connect(struct client *c, const struct packet *packet)
                 return;
         }
         client_enter(c, CLIENT_AUTHENTICATING);
-        if (mount_make(c) && allowed(c, &held.connect) && is_welcome(c))
+        if (allowed(c, &held.connect) && is_welcome(c))
                 ask(c, &held.connect);
 }
 
@@ -234,9 +234,7 @@ static bool allowed(struct client *c, const struct connect_packet *p)
                 client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is beyond the limits");
         else if (user_properties(p) > settings->max_user_properties)
                 client_fail(c, REASON_QUOTA_EXCEEDED, "beyond mqtt.max_user_properties");
-        else if (p->will.present && mount_topic(c, p->will.topic).ptr == NULL)
-                client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is too long");
-        else if (p->will.present && str_starts(p->will.topic, STR("$SYS/")))
+        else if (p->will.present && topic_is_system(p->will.topic))
                 client_fail(c, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
         else if (p->version == MQTT_5 && property_has(&p->properties, PROPERTY_AUTH_DATA) &&
                  c->auth_method.ptr == NULL)
@@ -286,6 +284,18 @@ static void ask(struct client *c, const struct connect_packet *p)
         connect_verdict(c, access_check(request));
 }
 
+/* In the topics: below what its listener makes of its names, which are not what it said they were
+ * but what it has been found to be. */
+ON_SHARD static bool has_place(struct client *c, const struct will_fields *will)
+{
+        if (!mount_make(c))
+                return false;
+        if (!will->present || mount_topic(c, will->topic).ptr != NULL)
+                return true;
+        client_fail(c, REASON_TOPIC_NAME_INVALID, "the will's topic is too long");
+        return false;
+}
+
 void connect_verdict(struct client *c, enum access_verdict verdict)
 {
         struct packet packet;
@@ -307,7 +317,11 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
         } else if (!auth_identify(c)) {
                 client_lost(c, "no memory");
                 connect_done(c);
-        } else if (protocol_decode_held(c, &packet)) {
+        } else if (!protocol_decode_held(c, &packet)) {
+                return;
+        } else if (!has_place(c, &packet.connect.will)) {
+                connect_done(c);
+        } else {
                 client_allowed(c);
                 will_verdict(c, ask_will(c, &packet.connect.will));
         }

@@ -38,7 +38,7 @@ void on_publish(struct client *c, const struct packet *packet)
 
         if (!connection_allows(c, p) || !resolve_topic(c, p, &topic) || !window_allows(c, p))
                 return;
-        if (str_starts(topic, STR("$SYS/")) || str_eq(topic, STR("$SYS"))) {
+        if (topic_is_system(topic)) {
                 publish_refuse(c, p, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
                 return;
         }

@@ -129,10 +129,19 @@ bool topic_delayed(struct str topic, uint32_t *seconds, struct str *rest)
                         return false;
                 *seconds = *seconds * 10 + (uint32_t)(level.ptr[i] - '0');
         }
-        if (*seconds > TOPIC_DELAY_MAX_S || !topic_name_valid(left))
+        if (*seconds > TOPIC_DELAY_MAX_S || !topic_name_valid(left) ||
+            str_starts(left, PREFIX_DELAYED))
                 return false;
         *rest = left;
         return true;
+}
+
+bool topic_is_system(struct str topic)
+{
+        uint32_t seconds;
+
+        topic_delayed(topic, &seconds, &topic);
+        return str_starts(topic, STR("$SYS/")) || str_eq(topic, STR("$SYS"));
 }
 
 bool subscription_name_parse(struct str name, struct subscription_name *out)

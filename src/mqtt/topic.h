@@ -35,8 +35,12 @@ bool topic_filter_covers(struct str outer, struct str inner);
 enum { TOPIC_DELAY_MAX_S = 4294967 };   /* 49 days, as emqttd's successors have it */
 
 /* "$delayed/<seconds>/<topic>" taken apart: the message is to be published under *rest, later.
- * False when it is not that, and *rest is the topic itself. */
+ * False when it is not that, and *rest is the topic itself; so it is where *rest would be put off
+ * once more, since who asks about *rest means what is published in the end. */
 bool topic_delayed(struct str topic, uint32_t *seconds, struct str *rest);
+
+/* A name below $SYS, behind a delay too: the broker alone publishes to it. */
+bool topic_is_system(struct str topic);
 
 /* What a client asks for in SUBSCRIBE or UNSUBSCRIBE, taken apart:
  *

@@ -35,6 +35,8 @@ def by_password(path, params):
             "broken": (500, "oops"), "gone": None, "away": (302, "elsewhere"),
             "json": (200, {"result": "allow"}), "json-no": (200, {"result": "deny"}),
             "json-odd": (200, {"result": "perhaps"}),
+            "word-no": (200, "deny\n"), "line-no": (200, '\r\n {"result": "deny"}'),
+            "mark-no": (200, '\ufeff{"result": "deny"}'),
             "json-ignored": (200, {"result": "ignore"})}[params["password"]]
 
 
@@ -45,7 +47,8 @@ def test_the_status_decides(daemons, services, tmp_path):
     for password, reason in {"good": 0, "ignored": BAD_CREDENTIALS, "bad": BAD_CREDENTIALS,
                              "away": BAD_CREDENTIALS, "broken": UNAVAILABLE, "gone": UNAVAILABLE,
                              "json": 0, "json-no": BAD_CREDENTIALS, "json-odd": UNAVAILABLE,
-                             "json-ignored": BAD_CREDENTIALS}.items():
+                             "json-ignored": BAD_CREDENTIALS, "word-no": BAD_CREDENTIALS,
+                             "line-no": BAD_CREDENTIALS, "mark-no": BAD_CREDENTIALS}.items():
         assert wire.connect_reason(broker.port, "c1", "ann & co", password) == reason, password
         assert web.asked[-1] == ("/auth", {"clientid": "c1", "username": "ann & co",
                                            "password": password})

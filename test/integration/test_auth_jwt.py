@@ -104,6 +104,20 @@ def test_permissions_and_superusers(daemons, tmp_path):
     assert broker.stop() == 0
 
 
+def test_the_mountpoint_is_that_of_who_the_token_says(daemons, tmp_path):
+    broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, auth__jwt__username_claim="sub",
+                   listener__tcp__external__mountpoint="of/%u/")
+    ann = wire.Client(broker.port, "c1", 5, username="ann", password=token({"sub": "ann"}))
+    ann.subscribe("#", 1)
+    bob = wire.Client(broker.port, "c2", 5, username="ann", password=token({"sub": "bob"}))
+    bob.publish("t", b"bob's", 1, 1)
+    assert bob.take(wire.PUBACK, 1).reason == 0x10
+    assert wire.connect_reason(broker.port, "c3", "ann", token({"sub": "a/b"})) == BAD_CREDENTIALS
+    ann.publish("t", b"ann's", 1, 1)
+    assert ann.take(wire.PUBLISH).payload == b"ann's"
+    assert broker.stop() == 0
+
+
 def test_a_token_in_the_user_name_is_not_shown(daemons, tmp_path):
     broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, auth__jwt__from="username")
     good, bad = token({"sub": "ann"}), token({"sub": "ann"}, secret="x" * 40)

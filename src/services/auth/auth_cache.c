@@ -48,13 +48,12 @@ void auth_cache_deinit(struct auth_cache *cache)
         OPENSSL_cleanse(cache->key, sizeof cache->key);
 }
 
-struct auth_digest auth_cache_digest(const struct auth_cache *cache, struct str question)
+bool auth_cache_digest(const struct auth_cache *cache, struct str question,
+                       struct auth_digest *digest)
 {
-        struct auth_digest digest = { 0 };
-
-        HMAC(EVP_sha256(), cache->key, sizeof cache->key, (const unsigned char *)question.ptr,
-             question.len, digest.bytes, NULL);
-        return digest;
+        return HMAC(EVP_sha256(), cache->key, sizeof cache->key,
+                    (const unsigned char *)question.ptr, question.len, digest->bytes,
+                    NULL) != NULL;
 }
 
 static struct entry *find(const struct auth_cache *cache, const struct auth_digest *digest)

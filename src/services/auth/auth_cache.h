@@ -34,7 +34,9 @@ struct auth_cache {
 void auth_cache_init(struct auth_cache *cache, uint32_t max);
 void auth_cache_deinit(struct auth_cache *cache);
 
-struct auth_digest auth_cache_digest(const struct auth_cache *cache, struct str question);
+/* False without memory. */
+bool auth_cache_digest(const struct auth_cache *cache, struct str question,
+                       struct auth_digest *digest);
 
 /* NULL when it is not there, or its time is over. Holds until the cache is next changed. */
 const struct auth_answer *auth_cache_find(struct auth_cache *cache,

@@ -6,10 +6,12 @@
 
 static struct auth_digest digest(const struct auth_cache *cache, unsigned number)
 {
-        char text[16];
+        char               text[16];
+        struct auth_digest made;
 
         snprintf(text, sizeof text, "question %u", number);
-        return auth_cache_digest(cache, str_of(text));
+        EXPECT(auth_cache_digest(cache, str_of(text), &made));
+        return made;
 }
 
 static void keep(struct auth_cache *cache, unsigned number, enum access_verdict verdict,

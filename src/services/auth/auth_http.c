@@ -312,22 +312,24 @@ ON_SHARD static struct question *send(struct auth_link *link, struct access_requ
         return NULL;
 }
 
-static struct auth_digest digest_of(const struct auth_cache *cache, enum auth_http_step step,
-                                    const struct http_form *form)
+/* False without memory: all questions would be the same one. */
+static bool digest_of(const struct auth_cache *cache, enum auth_http_step step,
+                      const struct http_form *form, struct auth_digest *digest)
 {
-        struct buffer      all  = { 0 };
-        char               kind = (char)('0' + step);
-        struct auth_digest digest = { 0 };
+        struct buffer all  = { 0 };
+        char          kind = (char)('0' + step);
+        bool          good;
 
         /* A URL has no NUL: no two questions run into one another. */
-        if (buffer_append(&all, str_from(&kind, 1)) &&
-            buffer_append(&all, buffer_str(&form->url)) &&
-            buffer_append(&all, str_from("", 1)) && buffer_append(&all, buffer_str(&form->body)))
-                digest = auth_cache_digest(cache, buffer_str(&all));
+        good = buffer_append(&all, str_from(&kind, 1)) &&
+               buffer_append(&all, buffer_str(&form->url)) &&
+               buffer_append(&all, str_from("", 1)) &&
+               buffer_append(&all, buffer_str(&form->body)) &&
+               auth_cache_digest(cache, buffer_str(&all), digest);
         if (all.bytes != NULL)
                 OPENSSL_cleanse(all.bytes, all.size);
         buffer_deinit(&all);
-        return digest;
+        return good;
 }
 
 /* From what is remembered, or from the service, later. */
@@ -337,12 +339,14 @@ ON_SHARD static enum access_verdict find_or_send(struct auth_link *link,
                                                  const struct auth_answer *so_far,
                                                  const struct http_form   *form)
 {
-        struct auth_cache        *cache  = cache_of(link, request->shard);
-        struct auth_digest        digest = digest_of(cache, step, form);
-        const struct auth_answer *known  = auth_cache_find(cache, &digest,
-                                                           request->shard->loop.now.mono_ms);
+        struct auth_cache        *cache = cache_of(link, request->shard);
+        struct auth_digest        digest;
+        const struct auth_answer *known;
         struct question          *question;
 
+        if (!digest_of(cache, step, form, &digest))
+                return not_answered(link, request, step, so_far, "no memory");
+        known = auth_cache_find(cache, &digest, request->shard->loop.now.mono_ms);
         if (known != NULL) {
                 metric_add(&request->shard->metrics.auth_http_cached, 1);
                 return conclude(link, request, step, known, so_far);

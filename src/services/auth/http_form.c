@@ -168,13 +168,25 @@ struct http_request http_form_request(const struct http_form *form,
 
 /* ---- being answered -------------------------------------------------------------------------- */
 
-static bool is_word(struct str body, const char *word)
+static struct str trim(struct str body, const char *bytes)
 {
-        while (body.len > 0 && strchr(" \t\r\n\"", body.ptr[body.len - 1]) != NULL)
+        if (str_starts(body, STR("\xef\xbb\xbf")))      /* a byte order mark */
+                body = str_skip(body, 3);
+        while (body.len > 0 && strchr(bytes, body.ptr[body.len - 1]) != NULL)
                 body.len--;
-        while (body.len > 0 && strchr(" \t\r\n\"", body.ptr[0]) != NULL)
+        while (body.len > 0 && strchr(bytes, body.ptr[0]) != NULL)
                 body = str_skip(body, 1);
-        return str_eq(body, str_of(word));
+        return body;
+}
+
+/* A word alone, or in quotes. Any other page is what its status says. */
+static enum access_verdict read_word(struct str body)
+{
+        struct str word = trim(body, " \t\r\n\"");
+
+        return str_eq(word, STR("ignore")) ? ACCESS_IGNORE
+               : str_eq(word, STR("deny")) ? ACCESS_DENY
+                                           : ACCESS_ALLOW;
 }
 
 static bool read_result(const json_t *json, struct auth_answer *out)
@@ -218,8 +230,9 @@ static bool read_json(const json_t *json, struct auth_answer *out, const char **
 
 bool http_form_read(const struct http_answer *answer, struct auth_answer *out, const char **why)
 {
-        json_t *json;
-        bool    good;
+        struct str body;
+        json_t    *json;
+        bool       good;
 
         *out = (struct auth_answer){ .verdict = ACCESS_DENY };
         *why = answer->why;
@@ -231,10 +244,11 @@ bool http_form_read(const struct http_answer *answer, struct auth_answer *out, c
         *why = NULL;
         if (answer->status != 200 && answer->status != 204)
                 return true;
-        out->verdict = is_word(answer->body, "ignore") ? ACCESS_IGNORE : ACCESS_ALLOW;
-        if (answer->body.len == 0 || answer->body.ptr[0] != '{')
+        out->verdict = read_word(answer->body);
+        body         = trim(answer->body, " \t\r\n");
+        if (body.len == 0 || body.ptr[0] != '{')
                 return true;
-        json = json_text_object(answer->body, HTTP_ANSWER_BYTES_MAX, why);
+        json = json_text_object(body, HTTP_ANSWER_BYTES_MAX, why);
         good = json != NULL && read_json(json, out, why);
         json_decref(json);
         if (!good)
