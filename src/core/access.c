@@ -219,12 +219,15 @@ ON_SHARD static void wait_for_answer(struct access_request *request)
                    request->shard->settings->access_timeout_ms);
 }
 
-/* Who asks in a review has no time; the provider is told that nobody waits. */
+/* Who asks in a review has no time; the provider is told that nobody waits. Of a message it has
+ * nothing to say where another has let a part of the subscription through. */
 ON_SHARD static enum access_verdict do_not_wait(struct access_request *request,
                                                 const struct link     *link)
 {
         if (link->provider->cancel != NULL)
                 link->provider->cancel(link->context, request);
+        if (request->kind == ACCESS_DELIVER && !request->unchecked)
+                return ACCESS_IGNORE;
         request->unsure = true;
         return ACCESS_ALLOW;
 }
@@ -254,7 +257,7 @@ ON_SHARD static enum access_verdict ask(struct access_request *request)
                 if (request->kind == ACCESS_CONNECT)
                         request->exchange_at = request->at;
                 if (verdict == ACCESS_LATER && request->review)
-                        return do_not_wait(request, link);
+                        verdict = do_not_wait(request, link);
                 if (verdict == ACCESS_LATER)
                         wait_for_answer(request);
                 if (verdict != ACCESS_IGNORE)

@@ -88,6 +88,10 @@ struct access_request {
 
         bool                   review;                  /* of what was allowed before: LATER is
                                                          * not waited for */
+        bool                   unchecked;               /* DELIVER: it is not known who had allowed
+                                                         * the subscription. Otherwise it was who
+                                                         * said `partly`; whoever cannot answer at
+                                                         * once has ignored it */
         bool                   away;                    /* the client has gone, and with it its
                                                          * address and notes: who needs them says
                                                          * ALLOW and `unsure` */

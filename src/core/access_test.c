@@ -171,6 +171,35 @@ TEST(a_question_has_one_limit_for_all_it_waits_for)
         end();
 }
 
+TEST(who_cannot_say_at_once_leaves_a_message_to_who_let_through_a_part)
+{
+        static const struct row {
+                enum access_kind    kind;
+                bool                unchecked;
+                enum access_verdict expected;
+        } rows[] = {
+                { ACCESS_DELIVER, false, ACCESS_DENY },
+                { ACCESS_DELIVER, true, ACCESS_ALLOW },
+                { ACCESS_SUBSCRIBE, false, ACCESS_ALLOW },
+        };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct voice          first   = { .verdict = ACCESS_LATER };
+                struct voice          second  = { .verdict = ACCESS_DENY };
+                struct access_request request = question(row->kind);
+
+                request.review    = true;
+                request.unchecked = row->unchecked;
+                begin(&first, &second);
+                EXPECT_EQ(access_check(&request), row->expected);
+                EXPECT_EQ(request.unsure, row->expected == ACCESS_ALLOW);
+                EXPECT_EQ(first.cancelled, 1);
+                end();
+        }
+}
+
 TEST(an_answer_in_time_ends_the_limit)
 {
         struct voice          first   = { .verdict = ACCESS_LATER };
@@ -335,6 +364,7 @@ SUITE(access, CASE(who_nobody_knows), CASE(a_client_id_goes_with_a_name),
       CASE(the_first_that_does_not_ignore_decides), CASE(an_answer_goes_on_along_the_chain),
       CASE(who_owes_an_answer_is_told_of_the_end),
       CASE(a_question_has_one_limit_for_all_it_waits_for),
+      CASE(who_cannot_say_at_once_leaves_a_message_to_who_let_through_a_part),
       CASE(an_answer_in_time_ends_the_limit),
       CASE(a_note_is_its_owners_until_another_takes_its_place),
       CASE(a_connect_begins_without_rights))

@@ -88,7 +88,8 @@ ON_SHARD static bool is_denied(const struct subscription *subscription,
                                const struct message *message)
 {
         if (!subscription->options.partly ||
-            review_allows(subscription->session, message_topic(message)))
+            review_allows(subscription->session, message_topic(message),
+                          subscription->options.unchecked))
                 return false;
         metric_add(&subscription->session->shard->metrics.messages_dropped_denied, 1);
         return true;

@@ -57,13 +57,14 @@ ON_SHARD static bool is_open(const struct session *session)
         return session->superuser || !access_has_rules(session->shard);
 }
 
-bool review_allows(struct session *session, struct str topic)
+bool review_allows(struct session *session, struct str topic, bool unchecked)
 {
         struct access_request request;
 
         if (is_open(session))
                 return true;
-        request = question(session, ACCESS_DELIVER, topic);
+        request           = question(session, ACCESS_DELIVER, topic);
+        request.unchecked = unchecked;
         return ask(session, &request) == ACCESS_ALLOW;
 }
 
@@ -108,12 +109,27 @@ static bool is_wanted(const struct session *session, struct str topic)
         return false;
 }
 
+/* By a subscription that is not asked about with each message; or not known to be. */
+ON_SHARD static bool is_let_through(struct session *session, struct str topic)
+{
+        const struct subscription *one;
+        size_t                     at = 0;
+
+        while ((one = map_next(&session->subscriptions, &at)) != NULL)
+                if ((!one->options.partly || one->options.unchecked) &&
+                    topic_matches(route_filter(one->route), topic) &&
+                    (!one->options.partly || review_allows(session, topic, true)))
+                        return true;
+        return false;
+}
+
 ON_SHARD static bool may_go(struct session *session, const struct delivery *delivery)
 {
         struct str topic = message_topic(delivery->message);
 
         return (!session->revoked || is_wanted(session, topic)) &&
-               (!session->partly || review_allows(session, topic));
+               (!session->partly || review_allows(session, topic, false) ||
+                is_let_through(session, topic));
 }
 
 bool review_lets_out(struct session *session, const struct delivery *delivery)
@@ -155,8 +171,10 @@ ON_SHARD static bool still_allowed(struct session *session, struct subscription 
 
         request.qos = subscription->options.qos;
         if (ask(session, &request) == ACCESS_ALLOW) {
-                if (!request.unsure)
-                        subscription->options.partly = request.partly;
+                if (!request.unsure) {
+                        subscription->options.partly    = request.partly;
+                        subscription->options.unchecked = false;
+                }
                 session->partly |= subscription->options.partly;
                 return true;
         }

@@ -26,8 +26,8 @@ bool review_user(struct broker *broker, struct str username) ANY_THREAD;
 void review_session(struct session *session) ON_SHARD;
 
 /* A message of that topic may go to the session's client, by a subscription that is allowed in
- * part. */
-bool review_allows(struct session *session, struct str topic) ON_SHARD;
+ * part, or unchecked. */
+bool review_allows(struct session *session, struct str topic, bool unchecked) ON_SHARD;
 
 /* What waited in the queue may still be sent; else it is counted and told as dropped. */
 bool review_lets_out(struct session *session, const struct delivery *delivery) ON_SHARD;

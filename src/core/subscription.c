@@ -195,7 +195,8 @@ bool subscription_restore(struct session *session, struct str name,
         struct subscription_name    parsed;
         struct subscription        *subscription;
 
-        unchecked.partly = true;        /* until its client is back, under whatever rules */
+        unchecked.partly    = true;     /* until its client is back, under whatever rules */
+        unchecked.unchecked = true;
         if (!subscription_name_parse(name, &parsed) ||
             map_find(&session->subscriptions, name) != NULL ||
             reason_is_error(subscription_new(session, name, &parsed, &unchecked)))

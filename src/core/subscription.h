@@ -20,6 +20,7 @@ struct subscription_options {
         bool     no_local;
         bool     retain_as_published;
         bool     partly;                /* access rules let a part through: ask for each message */
+        bool     unchecked;             /* partly, but nobody has asked since the broker started */
 };
 
 struct subscription {

@@ -9,7 +9,7 @@ struct verdict {
         char               *topic;      /* owned */
         uint32_t            line;
         uint16_t            topic_len;
-        uint8_t             asked;      /* kind, QoS, retain */
+        uint8_t             asked;      /* unchecked, kind, QoS, retain */
         enum access_verdict said;
 };
 
@@ -55,7 +55,8 @@ ON_SHARD static struct verdicts *verdicts_of(const struct access_request *reques
 
 static uint8_t asked_of(const struct access_request *request)
 {
-        return (uint8_t)(request->kind << 3 | request->qos << 1 | request->retain);
+        return (uint8_t)(request->unchecked << 5 | request->kind << 3 | request->qos << 1 |
+                         request->retain);
 }
 
 enum access_verdict verdicts_find(struct access_request *request)

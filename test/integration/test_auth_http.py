@@ -100,6 +100,30 @@ def test_topics_are_asked_about(daemons, services, tmp_path):
     assert broker.stop() == 0
 
 
+def test_what_rules_deny_of_a_subscription_is_not_for_the_service_to_allow(daemons, services,
+                                                                           tmp_path):
+    def answer(path, params):
+        mine = path == "/acl" and params["topic"] in ("mine/#", "give/#")
+        return 200, "ignore" if path == "/acl" and not mine else "allow"
+    web, rules = services(answer), tmp_path / "rules"
+    rules.write_text('{allow, {user, "bob"}, publish, ["#"]}.\n'
+                     '{deny, all, subscribe, ["a/secret/#", "mine/#"]}.\n'
+                     '{allow, all, subscribe, ["a/#"]}.\n')
+    broker = start(daemons, tmp_path, auth__http__auth_req=web.url + "/auth",
+                   auth__http__acl_req=web.url + "/acl", acl__file=rules)
+    ann = wire.Client(broker.port, "c1", 5, username="ann", password="x")
+    ann.subscribe("a/#", 1)
+    ann.subscribe("mine/#", 1)                  # the service allows all of it
+    bob = wire.Client(broker.port, "c2", 5, username="bob", password="x")
+    asked = len(web.asked)
+    for number, topic in enumerate(("a/secret/1", "mine/1", "a/1"), 1):
+        bob.publish(topic, topic.encode(), 1, number)
+        bob.take(wire.PUBACK, number)
+    assert len(web.asked) == asked + 3          # about who publishes, not about each receiver
+    assert {ann.take(wire.PUBLISH).payload for _ in range(2)} == {b"mine/1", b"a/1"}
+    assert broker.stop() == 0
+
+
 def test_an_answer_may_bring_permissions(daemons, services, tmp_path):
     web = services(lambda path, params: (200, {
         "result": "allow", "is_superuser": params["username"] == "root",

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import json
+import signal
 import subprocess
 import time
 
@@ -101,6 +102,26 @@ def test_permissions_and_superusers(daemons, tmp_path):
     root = wire.Client(broker.port, "c2", 5, username="root", password=token(
         {"is_superuser": True, "acl": {}}))
     root.subscribe("#", 1)
+    assert broker.stop() == 0
+
+
+def test_who_is_away_keeps_what_its_token_allows(daemons, tmp_path):
+    rules = tmp_path / "rules"
+    rules.write_text('{allow, all, publish, ["#"]}.\n')
+    broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, acl__file=rules)
+    mine = {"username": "ann", "password": token({"acl": {"sub": ["t"]}})}
+    ann = wire.Client(broker.port, "c1", 5, **mine)
+    ann.subscribe("t", 1)
+    ann.close()
+    assert broker.wait_for("client.disconnected")
+    rules.write_text('{allow, all, publish, ["#"]}.\n{deny, {user, "bob"}, subscribe, ["x"]}.\n')
+    broker.process.send_signal(signal.SIGHUP)
+    assert broker.wait_for("acl.loaded", 2)
+    giver = wire.Client(broker.port, "c2", 5, username="bob", password=token({}))
+    giver.publish("t", b"kept", 1, 1)
+    assert giver.take(wire.PUBACK, 1).reason == 0
+    ann = wire.Client(broker.port, "c1", 5, **mine)
+    assert ann.take(wire.PUBLISH).payload == b"kept"
     assert broker.stop() == 0
 
 

@@ -394,6 +394,10 @@ static enum access_verdict check(void *context, struct access_request *request)
                         return ACCESS_IGNORE;
                 return ask(link, request, AUTH_HTTP_AUTH, NULL);
         }
+        if (request->away && request->kind != ACCESS_PUBLISH) {
+                request->unsure = true;         /* its permissions are gone with it */
+                return ACCESS_ALLOW;
+        }
         note         = access_note(request, link);
         request->why = "the HTTP service does not allow it";
         if (note != NULL)
@@ -401,6 +405,10 @@ static enum access_verdict check(void *context, struct access_request *request)
                                          request);
         if (config->requests[AUTH_HTTP_ACL].url[0] == '\0')
                 return ACCESS_IGNORE;
+        if (request->kind == ACCESS_DELIVER) {  /* the service is not asked about each message */
+                request->unsure = request->unchecked;
+                return request->unchecked ? ACCESS_ALLOW : ACCESS_IGNORE;
+        }
         return ask(link, request, AUTH_HTTP_ACL, NULL);
 }
 

@@ -443,6 +443,10 @@ static enum access_verdict check(void *context, struct access_request *request)
         on_shard(&request->shard->loop);
         if (request->kind == ACCESS_CONNECT)
                 return judge(link, request, true);
+        if (request->away && request->kind != ACCESS_PUBLISH) {
+                request->unsure = true;         /* its token is gone with it */
+                return ACCESS_ALLOW;
+        }
         note = note_of(link, request);
         if (note == NULL || note->permissions == NULL)
                 return ACCESS_IGNORE;
