@@ -47,6 +47,13 @@ static bool write_level(struct buffer *to, struct str value)
         return value.len > 0 && buffer_append(to, value);
 }
 
+/* A name in front made a topic of the broker's own of it. */
+static bool is_system_by_name(struct str text, struct str filled)
+{
+        return filled.len > 0 && filled.ptr[0] == '$' &&
+               (text.ptr[0] != '$' || str_starts(text, STR("${")));
+}
+
 /* A filter that has no value for its places is left out when it allows; when it denies, it may be
  * meant for this very client, and denies all of that filter's form: it is refused. */
 static bool add_filter(struct making *making, struct permission row, const json_t *json)
@@ -64,7 +71,8 @@ static bool add_filter(struct making *making, struct permission row, const json_
         if (row.exact)
                 text = str_skip(text, 3);
         result = template_expand(text, making->request, write_level, &made->text);
-        if (result != TEMPLATE_GOOD) {
+        if (result != TEMPLATE_GOOD ||
+            is_system_by_name(text, str_skip(buffer_str(&made->text), start))) {
                 made->text.len = made->text.start + start;
                 return row.allow ||
                        wrong(making, "a topic that it may not use cannot be filled in");

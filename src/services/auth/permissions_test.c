@@ -174,6 +174,20 @@ TEST(a_name_with_wildcards_is_no_level)
         }
 }
 
+TEST(a_name_is_no_topic_of_the_brokers_own)
+{
+        static const char     lists[] = "{\"sub\":[\"%c/#\",\"${clientid}/x\",\"own/%c\"]}";
+        struct access_request sly     = { .client_id = STR("$SYS") };
+        struct permissions   *made    = make(lists, &sly);
+
+        EXPECT(made != NULL && !allows(made, "s0- $SYS/#") && !allows(made, "s0- $SYS/x"));
+        EXPECT(allows(made, "s0- own/$SYS"));
+        permissions_free(made);
+        made = make("{\"sub\":[\"$SYS/%c\"]}", &client);
+        EXPECT(made != NULL && allows(made, "s0- $SYS/c1"));
+        permissions_free(made);
+}
+
 /* Who has no user name has none of what is for its user name. */
 TEST(who_has_no_name_has_no_place)
 {
@@ -203,5 +217,6 @@ TEST(there_are_not_too_many)
 
 SUITE(permissions, CASE(lists_say_what_is_allowed), CASE(the_first_rule_that_matches_decides),
       CASE(a_rule_may_be_for_some_qos_or_retain_only), CASE(what_is_not_understood_is_refused),
-      CASE(a_name_with_wildcards_is_no_level), CASE(who_has_no_name_has_no_place),
+      CASE(a_name_with_wildcards_is_no_level),
+      CASE(a_name_is_no_topic_of_the_brokers_own), CASE(who_has_no_name_has_no_place),
       CASE(there_are_not_too_many))
