@@ -28,6 +28,7 @@ static void draw_settings(struct sim *sim)
         settings->max_awaiting_rel     = 0;
         settings->await_rel_timeout_ms = 0;
         settings->connect_timeout_ms   = 3600000; /* a starved shard is late */
+        settings->overload_lag_ms      = 0;       /* its clock leaps, which is no overload */
         settings->overlapping_copies   = false;
         settings->upgrade_qos          = false;
         settings->session_expiry_s     = sim->mix.v3_expiry_s;
