@@ -144,7 +144,9 @@ static void explain(struct tls *tls, char words[static WORDS_SIZE])
 
         if (reason == NULL)
                 reason = "no reason is known";
-        if (tls->error != 0)
+        if (tls->error == -EPROTO && tls->transport.below->why != NULL)
+                reason = tls->transport.below->why;
+        else if (tls->error != 0)
                 reason = strerror(-tls->error);
         else if (tls->eof)
                 reason = "closed by the peer in the middle of the handshake";

@@ -1,7 +1,10 @@
 #include "net/transport_tls.h"
 
 #include "harness/tls_peer.h"
+#include "net/transport_proxy.h"
 #include "net/transport_websocket.h"
+
+static const struct upgrade_rules rules = { .paths = { "/", 1 } };
 
 TEST(bytes_go_both_ways_however_they_are_cut)
 {
@@ -129,8 +132,7 @@ static size_t payload_of(const char *from, size_t size, char *to)
 TEST(frames_above_it_arrive_whole_through_a_pipe_that_is_full_at_times)
 {
         enum { BYTES = 20000 };
-        static const struct upgrade_rules rules     = { .paths = { "/", 1 } };
-        static const char                 request[] =
+        static const char request[] =
                 "GET / HTTP/1.1\r\nHost: broker\r\nUpgrade: websocket\r\n"
                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -290,6 +292,33 @@ TEST(what_is_no_greeting_is_told)
         close_server();
 }
 
+TEST(whichever_layer_is_broken_the_highest_says_so)
+{
+        struct tls_config config = plain();
+        struct iovec      from   = { (char[]){ "hello" }, 5 };
+        char              none[1];
+
+        open_server(&config);
+        for (int proxied = 0; proxied < 2; proxied++) {
+                EXPECT(memory_transport_pair(PIPE_BYTES, ends));
+                if (proxied)
+                        ends[1] = proxy_transport_new(ends[1]);
+                tls = tls_transport_new(ends[1], context, &pace);
+                tls = websocket_transport_new(tls, &rules);
+                EXPECT(tls != NULL);
+                ends[0]->ops->write(ends[0], &from, 1);
+                EXPECT_EQ(tls->ops->read(tls, none, 1), -EPROTO);
+                EXPECT(tls->why != NULL &&
+                               strstr(tls->why, proxied ? "no PROXY header" : "wrong version"),
+                       "%s", tls->why != NULL ? tls->why : "");
+                tls->ops->shut(tls);
+                ends[0]->ops->free(ends[0]);
+                EXPECT(tls->ops->read(tls, none, 1) != -EAGAIN);
+                tls->ops->free(tls);
+        }
+        close_server();
+}
+
 TEST(a_peer_that_vanishes_in_the_middle_is_told)
 {
         struct tls_config config = plain();
@@ -353,6 +382,7 @@ int main(void)
                 CASE(one_call_reads_no_more_than_its_budget),
                 CASE(a_turn_has_room_for_so_many_handshakes),
                 CASE(what_is_no_greeting_is_told),
+                CASE(whichever_layer_is_broken_the_highest_says_so),
                 CASE(a_peer_that_vanishes_in_the_middle_is_told),
                 CASE(a_goodbye_is_the_end_of_the_stream_behind_what_came_before),
         };

@@ -124,6 +124,8 @@ static ssize_t read_on(struct websocket *ws, char *to, size_t size)
         while (taken < TURN_READ_BYTES) {
                 ssize_t got = below->ops->read(below, to, size);
 
+                if (got == -EPROTO && ws->transport.why == NULL)
+                        ws->transport.why = below->why;
                 if (got <= 0)
                         return got;
                 taken += (size_t)got;
