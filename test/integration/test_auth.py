@@ -87,6 +87,27 @@ def test_a_changed_file_counts_at_once_and_a_bad_one_not_at_all(guarded, tmp_pat
     assert knock(guarded, "mallory", "plain") == 0
 
 
+def test_who_is_taken_out_is_disconnected(guarded, tmp_path):
+    """So is whose password is another; the others stay."""
+    file = tmp_path / "passwd"
+    passwd("-b", file, "bob", "battery staple")
+    assert guarded.wait_for("auth.loaded", 2)
+    subscribers = {}
+    for user, password in (("alice", "correct horse"), ("bob", "battery staple")):
+        subscribers[user] = subprocess.Popen(
+            ["mosquitto_sub", "-p", str(guarded.port), "-h", "127.0.0.1", "-i", user, "-t", "t",
+             "-u", user, "-P", password], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert guarded.wait_for(f'client.connected client="{user}"')
+    passwd("-D", file, "alice")
+    assert guarded.wait_for('client.disconnected client="alice"')
+    assert subscribers["alice"].wait(SECONDS_MAX) != 0
+    assert subscribers["bob"].poll() is None
+    assert guarded.count('client.disconnected client="bob"') == 0
+    subscribers["bob"].terminate()
+    for one in subscribers.values():
+        one.communicate(timeout=SECONDS_MAX)
+
+
 def test_a_bad_file_at_the_start_is_an_error(daemons, tmp_path):
     file = tmp_path / "passwd"
     file.write_text("alice:plain\n", encoding="utf-8")

@@ -45,6 +45,11 @@ struct auth_kind {
         /* The file that is loaded: when it changes, it is loaded anew. NULL: there is none. */
         const char *(*file)(const struct auth_config *config);
 
+        /* Tells every user whom `from` knew and `to` does not, or by another secret. NULL: what it
+         * knows are no users. */
+        void (*lost)(const struct auth_data *from, const struct auth_data *to,
+                     void (*tell)(void *context, struct str username), void *context);
+
         /* Any secret that takes as long to check as those it has, always the same for a name; NULL
          * when all are quick. NULL: none of them ever has slow ones. */
         const struct secret *(*decoy)(const struct auth_data *data, struct str name);

@@ -92,6 +92,21 @@ static const struct secret *decoy(const struct auth_data *data, struct str name)
         return &all->slow[hash_str(&all->key, name) % all->slow_count]->secret;
 }
 
+static void lost(const struct auth_data *from, const struct auth_data *to,
+                 void (*tell)(void *context, struct str username), void *context)
+{
+        const struct credentials *before = list_entry(from, struct credentials, data);
+        const struct credentials *after  = list_entry(to, struct credentials, data);
+        const struct credential  *was, *is;
+        size_t                    at = 0;
+
+        while ((was = map_next(&before->by_name, &at)) != NULL) {
+                is = map_find(&after->by_name, name_of(was));
+                if (is == NULL || !secret_same(&was->secret, &is->secret))
+                        tell(context, name_of(was));
+        }
+}
+
 /* ---- the question ---------------------------------------------------------------------------- */
 
 static struct str who(const struct auth_link *link, const struct access_request *request)
@@ -277,6 +292,7 @@ const struct auth_kind auth_kind_password_file = {
         .lacks    = file_lacks,
         .load     = load_file,
         .file     = file_path,
+        .lost     = lost,
         .decoy    = decoy,
 };
 
@@ -285,6 +301,7 @@ const struct auth_kind auth_kind_username = {
         .provider = PROVIDER("username"),
         .lacks    = username_lacks,
         .load     = load_users,
+        .lost     = lost,
         .decoy    = decoy,
 };
 

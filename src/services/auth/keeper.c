@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/alarm.h"
+#include "core/review.h"
 #include "services/auth/cache.h"
 #include "services/auth/hasher.h"
 
@@ -27,6 +28,7 @@ struct keeper {
         struct auth_config *config;                     /* owned */
         struct stamp        stamps[AUTH_CHAIN_MAX];     /* by link */
         bool                failing[AUTH_CHAIN_MAX];
+        struct auth_data   *known[AUTH_CHAIN_MAX];      /* what was read last; a reference each */
 };
 
 struct reload_mail {
@@ -86,8 +88,11 @@ struct keeper *keeper_new(struct auth *auth, const struct auth_config *config)
         }
         *keeper->config   = *config;
         keeper->look.fire = on_look;
-        for (unsigned at = 0; at < auth->count; at++)
+        for (unsigned at = 0; at < auth->count; at++) {
                 keeper->stamps[at] = stamp_of(auth->links[at].kind, config);
+                if (auth->links[at].kind->lost != NULL)
+                        keeper->known[at] = auth_data_take(auth->links[at].data[0]);
+        }
         role_claim(keeper->loop);
         loop_timer(keeper->loop, &keeper->look, LOOK_MS);
         role_leave();
@@ -108,6 +113,8 @@ void keeper_free(struct keeper *keeper)
         role_claim(keeper->loop);
         loop_timer_cancel(keeper->loop, &keeper->look);
         role_leave();
+        for (unsigned at = 0; at < keeper->auth->count; at++)
+                auth_data_drop(keeper->known[at]);
         config_free(keeper->config);
         mem_free(keeper);
 }
@@ -178,6 +185,28 @@ static void failed(struct keeper *keeper, unsigned at, const char *why)
         keeper->failing[at] = true;
 }
 
+/* Behind the mail that lets nobody in by it any more. */
+static void end_user(void *context, struct str username)
+{
+        const struct keeper *keeper = context;
+
+        LOG(INFO, "auth.revoked", F_STR("user", username));
+        if (!review_user(keeper->auth->broker, username))
+                LOG(ERROR, "auth.revoke_failed", F_STR("user", username), F_TEXT("why", "no memory"));
+}
+
+static void end_lost(struct keeper *keeper, unsigned at, struct auth_data *data)
+{
+        const struct auth_kind *kind = keeper->auth->links[at].kind;
+
+        if (kind->lost == NULL)
+                return;
+        if (keeper->known[at] != NULL)
+                kind->lost(keeper->known[at], data, end_user, keeper);
+        auth_data_drop(keeper->known[at]);
+        keeper->known[at] = auth_data_take(data);
+}
+
 static void reload(struct keeper *keeper, unsigned at)
 {
         struct auth_link *link  = &keeper->auth->links[at];
@@ -195,6 +224,7 @@ static void reload(struct keeper *keeper, unsigned at)
                 if (keeper->failing[at])
                         tell_alarm(keeper, link, NULL);
                 keeper->failing[at] = false;
+                end_lost(keeper, at, data);
         }
         auth_data_drop(data);
 }

@@ -186,6 +186,14 @@ static bool hash_of(const struct secret *secret, struct str password, uint8_t *t
         return false;
 }
 
+bool secret_same(const struct secret *a, const struct secret *b)
+{
+        return a->kind == b->kind && a->rounds == b->rounds && a->memory_kib == b->memory_kib &&
+               a->lanes == b->lanes && a->salt_len == b->salt_len && a->hash_len == b->hash_len &&
+               memcmp(a->salt, b->salt, a->salt_len) == 0 &&
+               memcmp(a->hash, b->hash, a->hash_len) == 0;
+}
+
 enum secret_result secret_check(const struct secret *secret, struct str password)
 {
         uint8_t            given[SHA512_DIGEST_LENGTH];

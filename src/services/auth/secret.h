@@ -33,6 +33,8 @@ struct secret {
         uint8_t          hash[SECRET_HASH_MAX];         /* of a plain one: its SHA512 */
 };
 
+bool secret_same(const struct secret *a, const struct secret *b);       /* not in constant time */
+
 enum secret_result { SECRET_WRONG, SECRET_RIGHT, SECRET_NO_MEMORY };
 
 /* NULL: it is in *out. Otherwise what is wrong with it, in static storage. */
