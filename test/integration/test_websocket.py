@@ -11,7 +11,7 @@ import pytest
 import daemon
 import wire
 from test_clients import Client, MESSAGES, VERSIONS
-from web import CLOSE, Web
+from web import BINARY, CLOSE, Web
 
 HERE = pathlib.Path(__file__).parent
 SECONDS_MAX = 20
