@@ -192,7 +192,8 @@ static void end_user(void *context, struct str username)
 
         LOG(INFO, "auth.revoked", F_STR("user", username));
         if (!review_user(keeper->auth->broker, username))
-                LOG(ERROR, "auth.revoke_failed", F_STR("user", username), F_TEXT("why", "no memory"));
+                LOG(ERROR, "auth.revoke_failed", F_STR("user", username),
+                    F_TEXT("why", "no memory"));
 }
 
 static void end_lost(struct keeper *keeper, unsigned at, struct auth_data *data)
