@@ -151,17 +151,22 @@ static bool deny_processes(scmp_filter_ctx filter)
                seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
+static bool deny_sockets(scmp_filter_ctx filter, enum scmp_compare compare, unsigned family)
+{
+        const struct scmp_arg_cmp is = { .arg = 0, .op = compare, .datum_a = family };
+
+        return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                      &is) == 0;
+}
+
 /* Netlink is how the C library learns whether there is IPv6. */
 static bool deny_families(scmp_filter_ctx filter)
 {
-        bool good = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                     SCMP_A0(SCMP_CMP_GT, AF_NETLINK)) == 0;
+        bool good = deny_sockets(filter, SCMP_CMP_GT, AF_NETLINK);
 
         for (unsigned family = 0; family < AF_NETLINK; family++)
                 if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
-                        good &= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT),
-                                                 SCMP_SYS(socket), 1,
-                                                 SCMP_A0(SCMP_CMP_EQ, family)) == 0;
+                        good &= deny_sockets(filter, SCMP_CMP_EQ, family);
         return good;
 }
 

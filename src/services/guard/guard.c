@@ -32,9 +32,9 @@ struct watchman {
 
 struct guard {
         struct broker     *broker;
-        struct lock        lock;
-        struct ban_table   bans GUARDED_BY(lock);
-        struct trace_table traces GUARDED_BY(lock);
+        struct lock        lock;                /* of the two tables */
+        struct ban_table   bans;
+        struct trace_table traces;
         _Atomic uint64_t   changes;             /* of the bans; 0: there never was one */
         uint64_t           saved_changes;       /* the loading and saving thread's */
         uint64_t           saved_s;
@@ -321,11 +321,12 @@ static void on_beat(struct loop *loop, struct timer *timer)
 {
         struct watchman *watchman = list_entry(timer, struct watchman, beat);
         struct shard    *shard    = watchman->shard;
-        uint64_t         now_ms   = loop->now.mono_ms;
         uint64_t         changes  = atomic_load_explicit(&watchman->guard->changes,
                                                          memory_order_acquire);
+        uint64_t         now_ms;
 
         on_shard(loop);
+        now_ms = loop->now.mono_ms;
         pulse_beat(&watchman->pulse, shard->settings->overload_lag_ms, now_ms, BEAT_MS);
         if (watchman->pulse.busy != watchman->told_busy) {
                 char id[16];
