@@ -22,7 +22,7 @@ static void take_properties(struct client *c, const struct connect_packet *p);
 static bool is_welcome(struct client *c) ON_SHARD;
 static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
 static enum access_verdict ask_will(struct client *c, const struct will_fields *will) ON_SHARD;
-static void connect_done(struct client *c);
+static void connect_done(struct client *c) ON_SHARD;
 static void welcome(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool set_will(struct client *c, struct session *session,
                      const struct will_fields *will) ON_SHARD;

@@ -148,7 +148,7 @@ def test_a_verified_name_is_the_username(daemons, tmp_path):
     sure = b"\x20\x00\x0d\x03\x00\x00\x00\x00" + name
     unsure = b"\x20\x00\x0d\x03\x00\x00\x00\x01" + name
     assert proxied(broker, v2(V4 + sure)) == 0
-    assert proxied(broker, v2(V4 + unsure)) == 4        # no name: its mountpoint has no place
+    assert proxied(broker, v2(V4 + unsure)) == 5        # it proves no name
 
 
 def test_who_is_no_proxy_is_hung_up_on(daemons, tmp_path):

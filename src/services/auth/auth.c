@@ -236,6 +236,7 @@ static enum access_verdict nobody_check(void *context, struct access_request *re
 {
         struct auth *auth = context;
 
+        on_shard(&request->shard->loop);
         if (!request->has_password)
                 return ACCESS_IGNORE;
         for (unsigned at = 0; at < auth->count; at++) {
@@ -257,5 +258,6 @@ static enum access_verdict nobody_check(void *context, struct access_request *re
 static void nobody_cancel(void *context, struct access_request *request)
 {
         (void)context;
+        on_shard(&request->shard->loop);
         hasher_cancel(request);
 }

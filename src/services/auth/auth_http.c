@@ -253,7 +253,7 @@ static void question_free(struct question *question)
         mem_free(question);
 }
 
-static void remember(struct question *question, const struct auth_answer *answer)
+ON_SHARD static void remember(struct question *question, const struct auth_answer *answer)
 {
         const struct shard            *shard  = question->request->shard;
         const struct auth_http_config *config = config_of(question->link, shard);

@@ -226,8 +226,8 @@ static bool verify_claims(const json_t *claims, struct str wanted, struct access
 }
 
 /* Who it is for, and when. */
-static bool terms_good(const json_t *claims, const struct auth_jwt_config *config,
-                       struct access_request *request)
+ON_SHARD static bool terms_good(const json_t *claims, const struct auth_jwt_config *config,
+                                struct access_request *request)
 {
         uint64_t now_us = request->shard->loop.now.wall_us, until_us;
 
@@ -380,7 +380,7 @@ ON_SHARD static enum jwt_result verify(const struct auth_link *link, const struc
 
 static void looked(struct jwks_waiter *waiter);
 
-static enum access_verdict wait_for_key(struct auth_link *link, struct access_request *request)
+ON_SHARD static enum access_verdict wait_for_key(struct auth_link *link, struct access_request *request)
 {
         struct jwt_waiter *waiter = mem_zalloc(sizeof *waiter);
 

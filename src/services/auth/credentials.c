@@ -182,6 +182,7 @@ static enum access_verdict check(void *context, struct access_request *request)
 static void cancel(void *context, struct access_request *request)
 {
         (void)context;
+        on_shard(&request->shard->loop);
         hasher_cancel(request);
 }
 

@@ -103,7 +103,8 @@ bool names_file_read(const char *path, names_file_take *take, void *context,
                 snprintf(why, AUTH_WHY_SIZE, "%s: cannot read it: %s", path, wrong);
         else
                 good = names_file_parse(buffer_str(&bytes), path, take, context, why);
-        explicit_bzero((char *)buffer_str(&bytes).ptr, buffer_len(&bytes));
+        if (buffer_len(&bytes) > 0)
+                explicit_bzero((char *)buffer_str(&bytes).ptr, buffer_len(&bytes));
         buffer_deinit(&bytes);
         return good;
 }
