@@ -380,7 +380,8 @@ ON_SHARD static enum jwt_result verify(const struct auth_link *link, const struc
 
 static void looked(struct jwks_waiter *waiter);
 
-ON_SHARD static enum access_verdict wait_for_key(struct auth_link *link, struct access_request *request)
+ON_SHARD static enum access_verdict wait_for_key(struct auth_link      *link,
+                                                 struct access_request *request)
 {
         struct jwt_waiter *waiter = mem_zalloc(sizeof *waiter);
 
