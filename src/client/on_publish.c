@@ -182,7 +182,7 @@ static bool window_allows(struct client *c, const struct publish_packet *p)
                 return true;
         if (settings->await_rel_timeout_ms > 0 && now_ms > settings->await_rel_timeout_ms &&
             awaiting_rel_expire(awaiting, now_ms - settings->await_rel_timeout_ms, &key)) {
-                journal_remove_key(c->shard, key);
+                journal_remove_key(c->shard, key, false);
                 return true;    /* an id whose PUBREL never came made room */
         }
         if (p->qos == 2)

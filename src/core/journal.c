@@ -437,9 +437,9 @@ ON_SHARD static void remove_key(struct shard *shard, uint64_t key, bool replaced
         journal_urge(shard);
 }
 
-void journal_remove_key(struct shard *shard, uint64_t key)
+void journal_remove_key(struct shard *shard, uint64_t key, bool replaced)
 {
-        remove_key(shard, key, false);
+        remove_key(shard, key, replaced);
 }
 
 void journal_forget(struct shard *shard, struct kept *kept, bool replaced)

@@ -83,7 +83,7 @@ void journal_forget(struct shard *shard, struct kept *kept, bool replaced) ON_SH
 
 /* A record without an object, known by its key: a packet id that awaits its PUBREL, a delivery that
  * is not in memory. 0 is nothing. */
-void journal_remove_key(struct shard *shard, uint64_t key) ON_SHARD;
+void journal_remove_key(struct shard *shard, uint64_t key, bool replaced) ON_SHARD;
 
 /* `done` is called when all that was changed so far is safe. NULL: it is, or no memory
  * (*failed). */

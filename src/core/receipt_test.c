@@ -173,7 +173,7 @@ TEST(an_exact_one_waits_for_its_packet_id)
         EXPECT_EQ(b.done, 1);
         EXPECT(receipt_find(session, 7) == NULL);
         EXPECT(awaiting_rel_remove(&session->awaiting_rel, 7, &key) && key != 0, "it has a record");
-        journal_remove_key(b.shards[0], key);
+        journal_remove_key(b.shards[0], key, false);
         bench_deinit(&b);
 }
 

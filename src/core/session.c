@@ -337,7 +337,7 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
                 if (lost.message != NULL)       /* else it is known by its key alone */
                         tell_dropped(session, lost.message, "queue_full");
                 delivery_release(&lost);
-                journal_remove_key(shard, key);
+                journal_remove_key(shard, key, false);
                 more = mqueue_push(&session->mqueue, shard->settings, NULL, &lost, &key);
         }
         if (mqueue_has_back(&session->mqueue))
@@ -548,7 +548,7 @@ bool session_pubrel(struct session *session, uint16_t packet_id)
                 return false;
         if (key == 0)                   /* it was released before it was kept */
                 receipt_release(session, packet_id);
-        journal_remove_key(session->shard, key);
+        journal_remove_key(session->shard, key, false);
         return true;
 }
 

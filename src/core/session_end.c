@@ -156,7 +156,7 @@ ON_SHARD static void hand_over_all(struct session *session)
                 stat_change(&session->shard->stats.queued, -1);
                 if (spilled.shared)     /* known by its key alone: nobody can be given it */
                         metric_add(&session->shard->metrics.messages_dropped_queue, 1);
-                journal_remove_key(session->shard, spilled.key);
+                journal_remove_key(session->shard, spilled.key, false);
         }
         while (mqueue_pop(&session->mqueue, &delivery)) {
                 stat_change(&session->shard->stats.queued, -1);
@@ -215,7 +215,9 @@ void session_free(struct session *session)
         mqueue_deinit(&session->mqueue);
         forget_receipts(session);
         while (awaiting_rel_pop(&session->awaiting_rel, &key))
-                journal_remove_key(shard, key);
+                journal_remove_key(shard, key, true);   /* with the session, and no earlier: one
+                                                         * that comes back without them would take
+                                                         * what is sent again for new */
         if (list_linked(&session->in_spilling))
                 list_remove(&session->in_spilling);
         if (list_linked(&session->in_loading))

@@ -312,7 +312,7 @@ static void leave_for_later(struct recovery *r)
         for (struct str rest = buffer_str(&r->unwanted); rest.len > 0;
              rest            = str_skip(rest, sizeof key)) {
                 memcpy(&key, rest.ptr, sizeof key);
-                journal_remove_key(shard, key);
+                journal_remove_key(shard, key, false);
         }
         role_leave();
 }
