@@ -149,9 +149,10 @@ BENCH_LIB   := $(OUT)/libbench.a
 
 build: $(PRODUCT_LIB) $(DAEMON) $(TOOL)
 
+# As who built it: build/run is theirs, and a user called linnet may not even get there.
 run: build
 	@mkdir -p $(BUILD_ROOT)/run
-	cd $(BUILD_ROOT)/run && exec $(abspath $(BUILD_ROOT))/linnetd \
+	cd $(BUILD_ROOT)/run && exec $(abspath $(BUILD_ROOT))/linnetd -o user=root \
 	        $(if $(wildcard linnet.conf),-c $(abspath linnet.conf)) $(RUN_ARGS)
 
 # Unit tests, scenarios and simulator are linked in one go; tidy comes last because its rule on

@@ -235,8 +235,13 @@ static bool note(struct recovery *r, enum outcome outcome, struct str key)
 
         if (outcome == NOT_WANTED)
                 return buffer_append(&r->unwanted, str_from(&unwanted, sizeof unwanted));
-        return outcome == TAKEN || (outcome == DAMAGED && key.len <= ENGINE_GUID_KEY &&
-                                    buffer_append(&r->damaged, str_from(&len, 1)) &&
+        if (outcome == DAMAGED && key.len > ENGINE_GUID_KEY) {  /* none of ours: it stays there */
+                LOG(ERROR, "store.damaged", F_TEXT("table", engine_table_name(ENGINE_RECORDS)),
+                    F_TEXT("why", "its key is too long"));
+                atomic_fetch_add_explicit(&r->store->port.stats.damaged, 1, memory_order_relaxed);
+                return true;
+        }
+        return outcome == TAKEN || (buffer_append(&r->damaged, str_from(&len, 1)) &&
                                     buffer_append(&r->damaged, key));
 }
 
