@@ -1,4 +1,3 @@
-/* Length: the start list is the architecture, and each of its steps stands beside it. */
 #include "broker/server.h"
 
 #include <assert.h>
@@ -14,7 +13,7 @@
 #include "broker/door.h"
 #include "broker/machine.h"
 #include "broker/rules.h"
-#include "client/client.h"
+#include "broker/worker.h"
 #include "core/alarm.h"
 #include "core/shard.h"
 #include "net/http_client.h"
@@ -25,25 +24,10 @@
 #include "services/store/store.h"
 #include "services/sys/sys.h"
 
-enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 20 };
-
 /* An actor that is no shard, with a thread of its own. */
 struct beside {
         pthread_t    thread;
         struct loop *loop;                      /* NULL: it does not run */
-};
-
-/* One thread and what runs on it. */
-struct worker {
-        struct shard           shard;
-        struct server         *server;
-        struct client_manager *clients;
-        struct timer           drained;         /* looks whether the clients are gone */
-        uint64_t               drain_until_ms;
-        _Atomic bool           idle;            /* no clients, and all is safe */
-        _Atomic bool           beating;         /* a pulse is on its way through the shard */
-        pthread_t              thread;
-        bool                   running;
 };
 
 /* Old snapshots are kept until the end: a shard may still be reading one. */
@@ -55,7 +39,7 @@ struct snapshot {
 struct server {
         struct config           config;
         struct broker           broker;
-        struct worker         **workers;        /* [broker.shard_count] */
+        struct workers         *workers;
         struct doors           *doors;
         struct supervisor      *supervisor;     /* the caller's */
         struct snapshot        *snapshots;
@@ -117,7 +101,7 @@ static bool open_broker(struct server *server)
                 return false;
         server->broker.started_us = clock_read().wall_us;
         server->broker.machine_memory = machine_memory("");
-        server->workers           = mem_zalloc(shards * sizeof server->workers[0]);
+        server->workers           = workers_new(&server->broker);
         return server->workers != NULL;
 }
 
@@ -252,41 +236,11 @@ static void free_doors(struct server *server)
         doors_free(server->doors);
 }
 
-static bool open_worker(struct server *server, unsigned id, const struct settings *settings)
-{
-        struct worker     *worker = mem_zalloc(sizeof *worker);
-        struct loop_config config = { .id    = id,
-                                      .count = server->broker.shard_count,
-                                      .peers = server->broker.loops };
-        uint64_t           seed;
-
-        if (worker == NULL)
-                return false;
-        random_secret(&seed, sizeof seed);
-        config.poll = poll_epoll_new();
-        if (config.poll == NULL ||
-            !shard_init(&worker->shard, &server->broker, &config, settings, seed)) {
-                LOG(ERROR, "shard.failed", F_TEXT("reason", strerror(errno)));
-                poll_free(config.poll);
-                mem_free(worker);
-                return false;
-        }
-        worker->server      = server;
-        server->workers[id] = worker;
-        worker->clients     = client_manager_new(&worker->shard);
-        return worker->clients != NULL;
-}
-
 static bool open_workers(struct server *server)
 {
         const struct settings *settings = snapshot_add(server, &server->config.settings);
 
-        for (unsigned i = 0; i < server->broker.shard_count; i++)
-                if (settings == NULL || !open_worker(server, i, settings))
-                        return false;
-        for (unsigned i = 0; i < server->broker.shard_count; i++)
-                server->broker.clients[i] = server->workers[i]->clients;
-        return true;
+        return settings != NULL && workers_open(server->workers, settings);
 }
 
 /* The shards are to find it in their mail. */
@@ -301,29 +255,9 @@ static void close_doors(struct server *server)
         doors_shut(server->doors);
 }
 
-/* No thread runs any more: this one takes the roles in turn. */
 static void close_workers(struct server *server)
 {
-        unsigned count = server->workers != NULL ? server->broker.shard_count : 0;
-
-        for (unsigned i = 0; i < count; i++) {
-                if (server->workers[i] == NULL)
-                        continue;
-                role_claim(&server->workers[i]->shard.loop);
-                journal_close(&server->workers[i]->shard);
-                role_leave();
-        }
-        for (unsigned i = 0; i < count; i++) {
-                struct worker *worker = server->workers[i];
-
-                if (worker == NULL)
-                        continue;
-                client_manager_free(worker->clients);
-                worker->clients = NULL;
-        }
-        for (unsigned i = 0; i < count; i++)
-                if (server->workers[i] != NULL)
-                        shard_deinit(&server->workers[i]->shard);
+        workers_close(server->workers);
 }
 
 static void close_services(struct server *server)
@@ -343,9 +277,7 @@ static void close_auth(struct server *server)
 static void close_broker(struct server *server)
 {
         broker_deinit(&server->broker);
-        for (unsigned i = 0; server->workers != NULL && i < server->broker.shard_count; i++)
-                mem_free(server->workers[i]);
-        mem_free(server->workers);
+        workers_free(server->workers);
 }
 
 /* The order is the architecture; stopping runs it backwards. */
@@ -404,25 +336,17 @@ struct server *server_new(const struct config *config, struct supervisor *superv
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-ON_SHARD static void start_on_shard(struct worker *worker)
+static void start_on_shard(void *context, struct shard *shard)
 {
-        shard_start(&worker->shard);
-        guard_start(worker->server->guard, &worker->shard);
-        if (worker->shard.loop.config.id == 0) {
-                sys_start(worker->server->sys, &worker->shard);
-                certificates_start(worker->server->certificates, &worker->shard);
+        struct server *server = context;
+
+        on_shard(&shard->loop);
+        shard_start(shard);
+        guard_start(server->guard, shard);
+        if (shard->loop.config.id == 0) {
+                sys_start(server->sys, shard);
+                certificates_start(server->certificates, shard);
         }
-}
-
-static void *run(void *context)
-{
-        struct worker *worker = context;
-
-        role_claim(&worker->shard.loop);
-        start_on_shard(worker);
-        role_leave();
-        loop_run(&worker->shard.loop);
-        return NULL;
 }
 
 static void *run_beside(void *loop)
@@ -464,18 +388,8 @@ static bool start_actors(struct server *server)
 
 bool server_start(struct server *server)
 {
-        if (!start_actors(server))
+        if (!start_actors(server) || !workers_start(server->workers, start_on_shard, server))
                 return false;
-        for (unsigned i = 0; i < server->broker.shard_count; i++) {
-                struct worker *worker = server->workers[i];
-                int            failed = pthread_create(&worker->thread, NULL, run, worker);
-
-                worker->running = failed == 0;
-                if (failed != 0) {
-                        LOG(ERROR, "thread.failed", F_TEXT("reason", strerror(failed)));
-                        return false;
-                }
-        }
         LOG(INFO, "broker.started", F_TEXT("node", server->broker.node_name),
             F_U64("shards", server->broker.shard_count));
         return true;
@@ -511,7 +425,7 @@ bool server_apply(struct server *server, const struct config *config)
                         continue;
                 }
                 mail->settings = settings;
-                loop_post(&server->workers[i]->shard.loop, parcel);
+                loop_post(server->broker.loops[i], parcel);
         }
         certificates_reload(server->certificates);
         guard_load(server->guard);
@@ -530,90 +444,15 @@ bool server_look(struct server *server)
         return rules_look(&server->rules, &server->config);
 }
 
-static void pulse_deliver(struct loop *loop, struct mail *mail)
-{
-        struct worker *worker = list_entry(loop, struct worker, shard.loop);
-
-        (void)mail;
-        atomic_store_explicit(&worker->beating, false, memory_order_relaxed);
-}
-
-static const struct mail_ops pulse_ops = { "pulse", pulse_deliver, NULL };
-
 bool server_beats(struct server *server)
 {
-        bool all = true;
-
-        for (unsigned i = 0; i < server->broker.shard_count; i++) {
-                struct worker *worker = server->workers[i];
-                struct parcel *parcel = NULL;
-
-                if (atomic_load_explicit(&worker->beating, memory_order_relaxed)) {
-                        all = false;
-                } else if (parcel_append(&parcel, &pulse_ops, sizeof(struct mail),
-                                         MAIL_FROM_OUTSIDE)) {
-                        atomic_store_explicit(&worker->beating, true, memory_order_relaxed);
-                        loop_post(&worker->shard.loop, parcel);
-                }
-        }
-        return all;
+        return workers_beat(server->workers);
 }
-
-/* Only together: what one still does may be mail for another, to be kept there. */
-static bool all_idle(const struct server *server)
-{
-        for (unsigned i = 0; i < server->broker.shard_count; i++)
-                if (!atomic_load_explicit(&server->workers[i]->idle, memory_order_acquire))
-                        return false;
-        return true;
-}
-
-static void on_drained(struct loop *loop, struct timer *timer)
-{
-        struct worker *worker = list_entry(timer, struct worker, drained);
-
-        on_shard(loop);
-        bool idle = client_count(worker->clients) == 0 && journal_idle(&worker->shard.journal);
-
-        atomic_store_explicit(&worker->idle, idle, memory_order_release);
-        if (all_idle(worker->server) || loop->now.mono_ms >= worker->drain_until_ms)
-                loop_stop(loop);
-        else
-                loop_timer(loop, timer, DRAIN_LOOK_MS);
-}
-
-static void drain_deliver(struct loop *loop, struct mail *mail)
-{
-        struct worker *worker = list_entry(loop, struct worker, shard.loop);
-
-        (void)mail;
-        on_shard(loop);
-        doors_close(worker->server->doors, &worker->shard);
-        client_drain(worker->clients, REASON_SERVER_SHUTTING_DOWN, DRAIN_MS);
-        worker->drain_until_ms = loop->now.mono_ms + DRAIN_MS;
-        worker->drained.fire   = on_drained;
-        loop_timer(loop, &worker->drained, 0);
-}
-
-static const struct mail_ops drain_ops = { "drain", drain_deliver, NULL };
 
 void server_stop(struct server *server)
 {
         doors_hide(server->doors);
-        for (unsigned i = 0; i < server->broker.shard_count; i++) {
-                struct worker *worker = server->workers[i];
-                struct parcel *parcel = NULL;
-
-                if (!worker->running)
-                        continue;
-                if (parcel_append(&parcel, &drain_ops, sizeof(struct mail), MAIL_FROM_OUTSIDE))
-                        loop_post(&worker->shard.loop, parcel);
-                else
-                        loop_stop(&worker->shard.loop);
-        }
-        for (unsigned i = 0; i < server->broker.shard_count; i++)
-                if (server->workers[i]->running)
-                        pthread_join(server->workers[i]->thread, NULL);
+        workers_stop(server->workers, server->doors);
         auth_stop(server->auth);
         stop_beside(&server->http_beside);
         stop_beside(&server->store_beside);
