@@ -89,8 +89,9 @@ OPTION("auth.cache.entries", NUMBER, auth.cache_entries, 0, 10000000, FIXED,
 OPTION("auth.cache.ttl", MILLIS, auth.cache_ttl_ms, 1000, UINT32_MAX, FIXED,
        "how long they are remembered; a change of the file forgets them at once")
 OPTION_ENUM("auth.clientid_rule", settings.clientid_rule, option_clientid_rules, RELOAD,
-            "what authenticated clients with a user name may call themselves: any client id, "
-            "their user name alone, or what begins with it")
+            "what clients may call themselves: any client id, their user name alone, or what "
+            "begins with it; who has no user name leaves the id to the server, or has proven it "
+            "(auth.client.N, peer_cert_as_clientid)")
 
 SECTION("Tokens (auth.chain = jwt)")
 OPTION_ENUM("auth.jwt.from", auth.jwt.from, option_token_places, RELOAD,
@@ -205,8 +206,9 @@ OPTION("acl.watch_interval", MILLIS, acl_watch_ms, 0, 3600000, RELOAD,
 OPTION_ENUM("acl.nomatch", settings.acl_nomatch_allow, option_nomatch, RELOAD,
             "what no rule matches, where there are rules")
 OPTION_ENUM("acl.deny_action", settings.acl_deny_disconnects, option_deny_actions, RELOAD,
-            "a PUBLISH that is denied: ignore acknowledges it to v3 clients, tells v5 clients "
-            "0x87, and drops it")
+            "what is denied: ignore drops a PUBLISH, of which v5 clients are told 0x87, and "
+            "answers a SUBSCRIBE with 0x87 (v3: 0x80) for that filter; disconnect ends the client, "
+            "and nothing of its packet is done")
 OPTION_ENUM("acl.revoke", settings.acl_revoke_disconnects, option_revokes, RELOAD,
             "the client of a subscription that new rules end: told 0x87 and disconnected, or not")
 OPTION("acl.check_delivery", SWITCH, settings.acl_check_delivery, 0, 1, RELOAD,

@@ -65,13 +65,31 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
                 c->request.why    = "it has become someone else";
                 verdict           = ACCESS_DENY;
         }
-        if (verdict == ACCESS_ALLOW) {
+        if (verdict != ACCESS_ALLOW) {          /* [MQTT5-4.12.1-2] */
+                auth_failed(c);
+        } else if (auth_welcome(c, HOOK_CLIENT_AUTHENTICATED)) {
                 client_allowed(c);
                 send_auth(c, REASON_SUCCESS);
-        } else {                        /* [MQTT5-4.12.1-2] */
-                auth_failed(c);
         }
         access_end(&c->request);
+}
+
+bool auth_welcome(struct client *c, enum hook_point point)
+{
+        struct hook_args args = { .shard     = c->shard,
+                                  .client_id = c->client_id,
+                                  .username  = c->username,
+                                  .address   = str_of(c->ip),
+                                  .peer      = transport_peer(c->transport),
+                                  .ticket    = c->ticket };
+        bool stopped = hooks_run(c->shard->broker->hooks, point, &args) == HOOK_STOP;
+
+        c->ticket = args.ticket;
+        if (stopped && c->state == CLIENT_CONNECTED)    /* DISCONNECT has fewer reasons */
+                client_fail(c, REASON_ADMINISTRATIVE_ACTION, args.why);
+        else if (stopped)
+                client_fail(c, args.reason, args.why);
+        return !stopped;
 }
 
 bool auth_identify(struct client *c)

@@ -19,7 +19,6 @@ static bool allowed(struct client *c, const struct connect_packet *p) ON_SHARD;
 static bool remember(struct client *c, const struct connect_packet *p);
 static void take_identity(struct client *c);
 static void take_properties(struct client *c, const struct connect_packet *p);
-static bool is_welcome(struct client *c) ON_SHARD;
 static void ask(struct client *c, const struct connect_packet *p) ON_SHARD;
 static enum access_verdict ask_will(struct client *c, const struct will_fields *will) ON_SHARD;
 static void connect_done(struct client *c) ON_SHARD;
@@ -57,7 +56,7 @@ void on_connect(struct client *c, const struct packet *packet)
                 return;
         }
         client_enter(c, CLIENT_AUTHENTICATING);
-        if (allowed(c, &held.connect) && is_welcome(c))
+        if (allowed(c, &held.connect) && auth_welcome(c, HOOK_CLIENT_CONNECT))
                 ask(c, &held.connect);
 }
 
@@ -247,23 +246,6 @@ static bool allowed(struct client *c, const struct connect_packet *p)
         return false;
 }
 
-/* Whoever hangs on the hook may know that it is not. */
-static bool is_welcome(struct client *c)
-{
-        struct hook_args args = { .shard     = c->shard,
-                                  .client_id = c->client_id,
-                                  .username  = c->username,
-                                  .address   = str_of(c->ip),
-                                  .peer      = transport_peer(c->transport),
-                                  .ticket    = c->ticket };
-        bool stopped = hooks_run(c->shard->broker->hooks, HOOK_CLIENT_CONNECT, &args) == HOOK_STOP;
-
-        c->ticket = args.ticket;
-        if (stopped)
-                client_fail(c, args.reason, args.why);
-        return !stopped;
-}
-
 static void ask(struct client *c, const struct connect_packet *p)
 {
         struct access_request *request = &c->request;
@@ -278,6 +260,7 @@ static void ask(struct client *c, const struct connect_packet *p)
         request->address      = str_of(c->ip);
         request->loopback     = transport_is_local(c->transport);
         request->anonymous    = c->listener->anonymous;
+        request->id_is_its    = c->assigned || c->listener->identity_as_client_id;
         request->method       = c->auth_method;
         if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))
                 request->data = p->properties.auth_data;
@@ -316,6 +299,8 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 connect_done(c);
         } else if (!auth_identify(c)) {
                 client_lost(c, "no memory");
+                connect_done(c);
+        } else if (!auth_welcome(c, HOOK_CLIENT_AUTHENTICATED)) {
                 connect_done(c);
         } else if (!protocol_decode_held(c, &packet)) {
                 return;

@@ -13,6 +13,7 @@
 
 static bool        next_item(struct client *c, struct str *filters,
                              struct subscribe_item *item) ON_SHARD;
+static bool        has_denied(struct str verdicts);
 static bool        verdicts_of(struct client *c, const struct subscribe_packet *s) ON_SHARD;
 static enum reason name_check(struct client *c, const struct subscribe_item *item,
                               struct subscription_name *name) ON_SHARD;
@@ -36,6 +37,10 @@ void on_subscribe(struct client *c, const struct packet *packet)
         const struct str verdicts = buffer_str(&c->verdicts);
         struct str       filters  = s->filters;
 
+        if (c->shard->settings->acl_deny_disconnects && has_denied(verdicts)) {
+                client_fail(c, REASON_NOT_AUTHORIZED, "its SUBSCRIBE was denied");
+                return;
+        }
         for (unsigned i = 0; next_item(c, &filters, &item); i++) {
                 enum reason reason = (enum reason)(uint8_t)verdicts.ptr[i];
 
@@ -59,6 +64,15 @@ void on_subscribe(struct client *c, const struct packet *packet)
         for (unsigned i = 0; next_item(c, &filters, &item); i++)
                 if (replays[i] && c->peer.session != NULL)
                         replay_start(c->peer.session, item.filter);
+}
+
+/* By the access chain; what is beyond a limit has another reason. */
+static bool has_denied(struct str verdicts)
+{
+        for (size_t i = 0; i < verdicts.len; i++)
+                if ((uint8_t)verdicts.ptr[i] == REASON_NOT_AUTHORIZED)
+                        return true;
+        return false;
 }
 
 /* Its filter is valid until the next one. */

@@ -48,6 +48,9 @@ void connect_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 void will_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;      /* a part of it */
 void auth_verdict(struct client *c, enum access_verdict verdict) ON_SHARD;
 bool auth_identify(struct client *c) ON_SHARD;  /* takes the name it was given; false: no memory */
+
+/* Whoever hangs on the hook (CONNECT, AUTHENTICATED) may know that it is not: it is refused. */
+bool auth_welcome(struct client *c, enum hook_point point) ON_SHARD;
 void auth_failed(struct client *c) ON_SHARD;    /* it is refused for what the request says */
 
 /* Out. Nothing is sent to a client that closes. */

@@ -124,20 +124,20 @@ ON_SHARD static enum access_verdict chain_end(struct access_request *request)
 }
 
 /* Whoever has let it in: its client id may be bound to its name, so that nobody takes over the
- * session of another. */
+ * session of another. Who has no name would take over anyone's. */
 static bool client_id_is_its(const struct access_request *request)
 {
         struct str name = request->identity.ptr != NULL ? request->identity : request->username;
 
-        if (name.len == 0)
+        if (name.len == 0 && request->id_is_its)
                 return true;
         switch (request->shard->settings->clientid_rule) {
         case CLIENTID_ANY:
                 return true;
         case CLIENTID_USERNAME:
-                return str_eq(request->client_id, name);
+                return name.len > 0 && str_eq(request->client_id, name);
         case CLIENTID_USERNAME_PREFIX:
-                return str_starts(request->client_id, name);
+                return name.len > 0 && str_starts(request->client_id, name);
         }
         return false;
 }
@@ -149,10 +149,10 @@ ON_SHARD static enum access_verdict settle_connect(struct access_request *reques
 
         if (verdict == ACCESS_LATER || verdict == ACCESS_CONTINUE)
                 return verdict;
-        if (verdict == ACCESS_ALLOW && !request->by_policy && !client_id_is_its(request)) {
+        if (verdict == ACCESS_ALLOW && !client_id_is_its(request)) {
                 request->reason = REASON_CLIENT_IDENTIFIER_NOT_VALID;
                 request->why    = "auth.clientid_rule: its client id does not go with its user "
-                                  "name";
+                                  "name; who has none may only leave it to the server";
                 verdict         = ACCESS_DENY;
         }
         metric_add(verdict == ACCESS_ALLOW ? &metrics->auth_success : &metrics->auth_failure, 1);

@@ -78,6 +78,9 @@ struct access_request {
         struct str             client_id, username, password;
         bool                   has_username, has_password;
         bool                   identified;              /* the connection has proven username */
+        bool                   id_is_its;               /* client_id is no mere claim: the server
+                                                         * has made it up, the connection or (in
+                                                         * the answer) a password has proven it */
         struct str             address;                 /* of the peer, without port */
         bool                   loopback;
         enum access_anonymous  anonymous;               /* of its listener */

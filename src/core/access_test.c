@@ -324,16 +324,24 @@ TEST(a_client_id_goes_with_a_name)
         static const struct row {
                 enum clientid_rule  rule;
                 const char         *name, *identity, *id;
+                bool                is_its;
                 enum access_verdict expected;
         } rows[] = {
-                { CLIENTID_ANY, "bob", NULL, "alice", ACCESS_ALLOW },
-                { CLIENTID_USERNAME, "bob", NULL, "bob", ACCESS_ALLOW },
-                { CLIENTID_USERNAME, "bob", NULL, "bob-1", ACCESS_DENY },
-                { CLIENTID_USERNAME, "bob", "alice", "bob", ACCESS_DENY },
-                { CLIENTID_USERNAME, "bob", "alice", "alice", ACCESS_ALLOW },
-                { CLIENTID_USERNAME, NULL, NULL, "sensor", ACCESS_ALLOW },
-                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "bob-1", ACCESS_ALLOW },
-                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "xbob", ACCESS_DENY },
+                { CLIENTID_ANY, "bob", NULL, "alice", false, ACCESS_ALLOW },
+                { CLIENTID_ANY, NULL, NULL, "alice", false, ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "bob", NULL, "bob", false, ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "bob", NULL, "bob-1", false, ACCESS_DENY },
+                { CLIENTID_USERNAME, "bob", "alice", "bob", false, ACCESS_DENY },
+                { CLIENTID_USERNAME, "bob", "alice", "alice", false, ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "bob", NULL, "made-up", true, ACCESS_DENY },
+                { CLIENTID_USERNAME, NULL, NULL, "sensor", false, ACCESS_DENY },
+                { CLIENTID_USERNAME, NULL, NULL, "sensor", true, ACCESS_ALLOW },
+                { CLIENTID_USERNAME, "", NULL, "", false, ACCESS_DENY },
+                { CLIENTID_USERNAME_PREFIX, NULL, NULL, "bob-1", false, ACCESS_DENY },
+                { CLIENTID_USERNAME_PREFIX, "", NULL, "bob-1", false, ACCESS_DENY },
+                { CLIENTID_USERNAME_PREFIX, NULL, NULL, "made-up", true, ACCESS_ALLOW },
+                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "bob-1", false, ACCESS_ALLOW },
+                { CLIENTID_USERNAME_PREFIX, "bob", NULL, "xbob", false, ACCESS_DENY },
         };
         const struct row *row;
 
@@ -347,6 +355,7 @@ TEST(a_client_id_goes_with_a_name)
                 request.username       = str_of(row->name);
                 request.has_username   = row->name != NULL;
                 request.client_id      = str_of(row->id);
+                request.id_is_its      = row->is_its;
                 EXPECT_EQ(access_check(&request), ACCESS_LATER);
                 request.identity = str_of(row->identity);
                 access_answer(&request, ACCESS_ALLOW);

@@ -17,6 +17,8 @@ enum hook_point {
         HOOK_CLIENT_RELEASE,            /* ticket: the end of a connection that got one */
         HOOK_CLIENT_CONNECT,            /* before it is asked who it is: peer; STOP refuses it; its
                                          * ticket may be changed */
+        HOOK_CLIENT_AUTHENTICATED,      /* the access chain has let it in, or once more: username is
+                                         * who it has been found to be; peer; STOP refuses it */
         HOOK_CLIENT_CONNECTED,          /* reason: of the CONNACK that is sent; after it */
         HOOK_CLIENT_AUTH_FAILED,        /* reason, why: the access chain has denied a CONNECT or a
                                          * re-authentication; before the client is told, which

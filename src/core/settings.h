@@ -44,7 +44,7 @@ struct settings {
 
         /* access rules */
         bool     acl_nomatch_allow;             /* what no rule matches */
-        bool     acl_deny_disconnects;          /* a PUBLISH that is denied */
+        bool     acl_deny_disconnects;          /* a PUBLISH or SUBSCRIBE that is denied */
         bool     acl_revoke_disconnects;        /* a subscription that is no longer allowed */
         bool     acl_check_delivery;            /* messages of subscriptions allowed in part */
         bool     acl_cache;

@@ -118,6 +118,9 @@ static enum access_verdict check_exchange(void *context, struct access_request *
         } else if (str_eq(request->data, STR("42"))) {
                 request->data_out = STR("welcome");
                 verdict           = ACCESS_ALLOW;
+        } else if (str_eq(request->data, STR("mallory"))) {
+                request->identity = request->data;
+                verdict           = ACCESS_ALLOW;
         } else if (str_eq(request->data, STR("briefly"))) {
                 request->until_us = request->shard->loop.now.wall_us +
                                     AUTHENTICATOR_LASTS_MS * 1000ull;

@@ -11,7 +11,8 @@ enum authenticator_part {
         AUTHENTICATOR_USERS    = 1,     /* alice/secret, bob/builder, carol/briefly; no others */
         AUTHENTICATOR_TOPICS   = 2,     /* forbidden/ no; slow/, later-no/, never/ put off */
         AUTHENTICATOR_EXCHANGE = 4,     /* TEST-CHALLENGE: hello, what is 6 times 7, 42, welcome;
-                                         * briefly: for 5 seconds, as carol */
+                                         * briefly: for 5 seconds, as carol; mallory: as that
+                                         * user, whatever CONNECT said */
         AUTHENTICATOR_LATE     = 8,     /* users and exchange are put off too */
         AUTHENTICATOR_NEVER    = 16,    /* users and exchange are put off for good */
 };

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -234,3 +235,27 @@ def test_scram_refuses(scram, who):
     assert scram.wait_for("auth.failed")
     assert any('provider="scram"' in line and 'reason="not_authorized"' in line
                for line in scram.lines)
+
+
+def test_scram_lets_no_banned_user_in_by_another_name(daemons, tmp_path):
+    file = tmp_path / "scram"
+    passwd("--scram", "-c", "-b", file, "alice", "pencil")
+    config = {"auth__chain": "scram", "auth__scram__file": file}
+    banned = daemons(tmp_path, ban__usernames="alice", **config).start()
+    with pytest.raises(AssertionError, match="reason=0x8a"):    # which CONNECT does not name
+        Scram(banned.port, "alice", "pencil")
+    assert banned.stop() == 0
+
+
+def test_who_was_banned_meanwhile_does_not_stay_by_authenticating_again(scram, tmp_path):
+    client = Scram(scram.port, "alice", "pencil")
+    (tmp_path / "bans").write_text("username alice 0 0 me test\n", encoding="utf-8")
+    scram.process.send_signal(signal.SIGHUP)
+    assert scram.wait_for("ban.loaded")
+    try:
+        _, answer = client.again("alice", "pencil")
+    except AssertionError as error:     # the broker has looked for it first
+        assert "DISCONNECT(id=0 reason=0x98" in str(error)
+    else:
+        assert answer.kind == wire.DISCONNECT and answer.reason == 0x98
+    assert scram.stop() == 0

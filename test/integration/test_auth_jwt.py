@@ -226,3 +226,11 @@ def test_unknown_keys_do_not_ask_all_the_time(daemons, key_service, tmp_path):
         assert wire.connect_reason(broker.port, "c1", "ann", key.token({})) == BAD_CREDENTIALS
     assert len(key_service.asked) == 1
     assert broker.stop() == 0
+
+
+def test_a_banned_user_is_who_the_token_says(daemons, tmp_path):
+    broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, auth__jwt__username_claim="sub",
+                   ban__usernames="bob")
+    assert wire.connect_reason(broker.port, "c1", "ann", token({"sub": "ann"})) == 0
+    assert wire.connect_reason(broker.port, "c2", "ann", token({"sub": "bob"})) == 0x8A
+    assert broker.stop() == 0

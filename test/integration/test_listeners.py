@@ -8,11 +8,11 @@ import daemon
 import wire
 
 
-def unix_client(path, name):
+def unix_client(path, name, **more):
     link = socket.socket(socket.AF_UNIX)
     link.settimeout(wire.SECONDS_MAX)
     link.connect(str(path))
-    link.sendall(wire.connect(name))
+    link.sendall(wire.connect(name, **more))
     return link
 
 
@@ -45,6 +45,16 @@ def test_a_unix_socket(daemons, tmp_path):
         assert connack(link) == 5
     assert broker.stop() == 0
     assert not path.exists()
+
+
+def test_a_banned_user_is_who_the_connection_proves(daemons, tmp_path):
+    path = tmp_path / "socket"
+    broker = daemons(tmp_path, listener__unix__local=path, ban__usernames=f"uid:{os.getuid()}",
+                     listener__unix__local__use_identity_as_username="on").start()
+    with unix_client(path, "c", version=5, username="ann") as link:
+        assert wire.connack_reason(link, 5) == 0x8A
+    assert broker.wait_for("client.refused")
+    assert broker.stop() == 0
 
 
 def test_a_stale_socket_is_replaced_and_one_in_use_is_not(daemons, tmp_path):

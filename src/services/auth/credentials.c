@@ -162,6 +162,7 @@ static enum access_verdict check(void *context, struct access_request *request)
         on_shard(&request->shard->loop);
         if (row == NULL)
                 return ACCESS_IGNORE;
+        request->id_is_its |= link->kind == &auth_kind_clientid;        /* or it is denied */
         if (!request->has_password) {
                 request->why = "no password";
                 return ACCESS_DENY;

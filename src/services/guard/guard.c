@@ -251,6 +251,15 @@ UNCHECKED static enum hook_result on_connect(void *context, struct hook_args *ar
         return refuse(args, REASON_BANNED, BAN_WHY, &shard->metrics.connections_refused_banned);
 }
 
+/* By now it is known who it is, which CONNECT need not have said. */
+UNCHECKED static enum hook_result on_authenticated(void *context, struct hook_args *args)
+{
+        if (!is_banned(context, args->shard, args->peer, args->client_id, args->username))
+                return HOOK_OK;
+        return refuse(args, REASON_BANNED, BAN_WHY,
+                      &args->shard->metrics.connections_refused_banned);
+}
+
 ON_SHARD static uint32_t delay_of(const struct settings *settings, uint32_t failures)
 {
         uint64_t delay_ms = settings->failures_delay_ms;
@@ -464,6 +473,7 @@ struct guard *guard_new(struct broker *broker, const char *folder)
         if (hooks_add(broker->hooks, HOOK_CLIENT_ACCEPT, on_accept, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_RELEASE, on_release, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_CONNECT, on_connect, guard, 0) &&
+            hooks_add(broker->hooks, HOOK_CLIENT_AUTHENTICATED, on_authenticated, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_AUTH_FAILED, on_auth_failed, guard, 0))
                 return guard;
         guard_free(guard);
