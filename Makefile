@@ -10,7 +10,8 @@
 ## make asan          unit, scenario and sim under AddressSanitizer and UBSan
 ## make tsan          unit tests and real clients under ThreadSanitizer
 ## make fuzz          the fuzz targets       ONLY=topic FUZZ_TIME=60: seconds for each
-## make bench         the benchmarks         ONLY=router
+## make bench         Linnet beside Mosquitto and a bare relay   ONLY=pairs: rows with that in
+##                    their name, or a benchmark of its own: durable, record
 ## make integration   linnetd and linnet with real clients   ONLY=text: pytest's -k
 ## make kill-loop     kill -9 under load, and count   KILLS=300 SEED=7
 ## make analyze       clang's thread-safety analysis, then clang-tidy
@@ -133,8 +134,10 @@ SCENARIO    := $(if $(SCENARIO_C),$(OUT)/scenario)
 SIM         := $(if $(SIM_C),$(OUT)/sim)
 UNIT_TESTS  := $(patsubst %.c,$(OUT)/test/%,$(call only,$(UNIT_C)))
 FUZZERS     := $(patsubst fuzz/%.c,$(OUT)/%,$(call only,$(FUZZ_C)))
-BENCHES     := $(patsubst bench/%.c,$(OUT)/bench/%,\
-                 $(call only,$(filter-out $(BENCH_LIB_C),$(BENCH_C))))
+# The relay is measured, not run by itself; the others only when they are asked for.
+RELAY       := $(OUT)/bench/relay
+BENCHES     := $(if $(ONLY),$(patsubst bench/%.c,$(OUT)/bench/%,\
+                 $(call only,$(filter-out $(BENCH_LIB_C) bench/relay.c,$(BENCH_C)))))
 
 PRODUCT_LIB := $(OUT)/liblinnet.a
 TOOL_LIB    := $(OUT)/libtool.a
@@ -145,7 +148,7 @@ BENCH_LIB   := $(OUT)/libbench.a
 
 .PHONY: build run check test unit scenario sim asan tsan fuzz bench integration kill-loop analyze \
         tidy docs format install clean help all-objects fuzz-check analyze-roles deps-build \
-        deps-test FORCE
+        deps-test deps-bench FORCE
 
 build: $(PRODUCT_LIB) $(DAEMON) $(TOOL)
 
@@ -187,11 +190,14 @@ tidy:
 	@tools/suite command tidy-self-test tools/tidy --self-test
 	@$(if $(wildcard tools/conformance),tools/suite command conformance-self-test \
 	        tools/conformance --self-test)
+	@tools/suite command compare-self-test \
+	        env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/compare --self-test
 	@tools/suite command tidy tools/tidy
 
-bench: $(BENCHES) $(DAEMON)
+bench: $(or $(BENCHES),$(RELAY)) $(DAEMON) $(TOOL) | $(if $(BENCHES),,deps-bench)
 	@$(if $(BENCHES),set -e; for bench in $(BENCHES); do LINNETD=$(DAEMON) $$bench; done,\
-	        echo 'bench: nothing to run yet')
+	        LINNETD=$(DAEMON) LINNET=$(TOOL) RELAY=$(RELAY) PYTHONDONTWRITEBYTECODE=1 \
+	        /usr/bin/python3 bench/compare $(if $(ONLY),--only '$(ONLY)') $(BENCH_ARGS))
 
 docs: build
 	@mkdir -p doc
@@ -308,6 +314,9 @@ deps-build:
 
 deps-test: deps-build
 	@$(if $(filter yes,$(DEPS)),tools/install-deps test)
+
+deps-bench: deps-build
+	@$(if $(filter yes,$(DEPS)),tools/install-deps bench)
 
 # Everything the release flavour can compile: what tidy's rule on dead symbols looks at.
 all-objects: build $(SCENARIO) $(SIM) $(call objects,$(UNIT_C) $(HARNESS_C) $(BENCH_C))
