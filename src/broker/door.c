@@ -15,7 +15,6 @@ struct gate_set {
 struct doors {
         struct broker       *broker;
         struct certificates *certificates;
-        bool                 running;           /* certificates are added no more */
         struct gate_set      now;
         struct gate_set      next;              /* prepared: those that stay, and new ones */
         struct gate         *retired;           /* their clients may still be here */
@@ -41,29 +40,6 @@ static void set_paces(struct doors *doors)
                                                      .resumed = &metrics->tls_resumed,
                                                      .failed  = &metrics->tls_failed };
         }
-}
-
-/* What the listener says of TLS, with what follows from the rest of it. `old`: whose place it
- * takes, or NULL. Certificates are added before any loop runs only. */
-static bool read_certificates(struct doors *doors, struct gate *gate, const struct gate *old)
-{
-        struct tls_config *tls = &gate->config.tls;
-        char               why[TLS_WHY_SIZE];
-
-        if (tls->alpn[0] == '\0')
-                snprintf(tls->alpn, sizeof tls->alpn, "%s",
-                         gate->config.type == LISTENER_WSS ? "http/1.1" : "mqtt");
-        if (gate->config.identity_as_username && tls->username == TLS_NAME_NONE)
-                tls->username = TLS_NAME_CN;
-        if (old != NULL && memcmp(&old->config.tls, tls, sizeof *tls) == 0)
-                gate->certificates = old->certificates;
-        if (gate->certificates != NULL)
-                return true;
-        if (doors->running)
-                return gate_failed(gate, "a new listener with TLS, or other options of TLS, need a "
-                                         "restart");
-        gate->certificates = certificates_add(doors->certificates, gate->name, tls, why);
-        return gate->certificates != NULL || gate_failed(gate, why);
 }
 
 struct doors *doors_new(struct broker *broker, struct certificates *certificates)
@@ -98,10 +74,58 @@ static bool has(const struct gate_set *set, const struct gate *gate)
         return false;
 }
 
+/* What the listener says of TLS, with what follows from the rest of it. `old`: whose place it
+ * takes, or NULL. */
+static bool read_certificates(struct doors *doors, struct gate *gate, const struct gate *old)
+{
+        struct tls_config *tls = &gate->config.tls;
+        char               why[TLS_WHY_SIZE];
+
+        if (tls->alpn[0] == '\0')
+                snprintf(tls->alpn, sizeof tls->alpn, "%s",
+                         gate->config.type == LISTENER_WSS ? "http/1.1" : "mqtt");
+        if (gate->config.identity_as_username && tls->username == TLS_NAME_NONE)
+                tls->username = TLS_NAME_CN;
+        if (old != NULL && memcmp(&old->config.tls, tls, sizeof *tls) == 0)
+                gate->certificates = old->certificates;
+        else
+                gate->certificates = certificates_prepare(doors->certificates, gate->name, tls,
+                                                          why);
+        return gate->certificates != NULL || gate_failed(gate, why);
+}
+
+static bool uses(const struct gate_set *set, const struct certificates_slot *slot)
+{
+        for (unsigned i = 0; i < set->count; i++) {
+                if (set->gates[i]->certificates == slot)
+                        return true;
+        }
+        return false;
+}
+
+/* Those that nobody uses any more go before others of the same name come; those that stay are read
+ * anew, as an operator expects of a reload, and new ones have just been. */
+static void commit_certificates(struct doors *doors)
+{
+        for (unsigned i = 0; i < doors->now.count; i++) {
+                struct certificates_slot *slot = doors->now.gates[i]->certificates;
+
+                if (slot != NULL && !uses(&doors->next, slot))
+                        certificates_withdraw(slot);
+        }
+        certificates_reload(doors->certificates);
+        for (unsigned i = 0; i < doors->next.count; i++) {
+                struct certificates_slot *slot = doors->next.gates[i]->certificates;
+
+                if (slot != NULL && !uses(&doors->now, slot))
+                        certificates_commit(slot);
+        }
+}
+
 bool doors_prepare(struct doors *doors, const struct config *config,
                    struct supervisor *supervisor)
 {
-        if (!doors->running)
+        if (doors->paces[0].loop == NULL)
                 set_paces(doors);
         doors->next.count = 0;
         for (unsigned i = 0; i < config->listener_count; i++) {
@@ -135,6 +159,8 @@ void doors_abandon(struct doors *doors)
 
                 if (has(&doors->now, gate))
                         continue;
+                if (gate->certificates != NULL && !uses(&doors->now, gate->certificates))
+                        certificates_abandon(gate->certificates);
                 gate_shut(gate);
                 mem_free(gate);
         }
@@ -228,7 +254,7 @@ bool doors_commit(struct doors *doors)
                 if (!has(&doors->next, doors->now.gates[i]))
                         retire(doors, doors->now.gates[i]);
         }
-        doors->running    = true;
+        commit_certificates(doors);
         doors->now        = doors->next;
         doors->next.count = 0;
         for (unsigned i = 0; i < shards; i++) {

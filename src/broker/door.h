@@ -28,7 +28,8 @@ void doors_abandon(struct doors *doors);                /* as if it had not been
 
 /* The shards accept at what was prepared, and no more at what it takes the place of. Clients of
  * listeners that stay do so, too, on the terms on which they came; those of a listener that is gone
- * are told so and closed. False without memory: it was abandoned. */
+ * are told so and closed. TLS files of those that stay are read anew. False without memory: it was
+ * abandoned. */
 bool doors_commit(struct doors *doors);
 
 void doors_shut(struct doors *doors);   /* closes all, when no shard runs any more */

@@ -132,6 +132,10 @@ static struct transport *add_layers(const struct gate *gate, struct shard *shard
         if (transport != NULL && gate->certificates != NULL) {
                 struct tls_context *context = certificates_get(gate->certificates, shard);
 
+                if (context == NULL) {          /* it came by mail, behind the end of its gate */
+                        transport->ops->free(transport);
+                        return NULL;
+                }
                 transport = tls_transport_new(transport, context, pace);
         }
         if (transport != NULL && (type == LISTENER_WS || type == LISTENER_WSS))

@@ -68,41 +68,41 @@ LISTENER_CHECKED(WEB, "trusted_proxies", trusted_proxies, networks_valid,
                  "127.0.0.1, 10.0.0.0/8")
 
 LISTENER_SECTION("TLS")
-LISTENER_OPTION(TLS, "certfile", TEXT, tls.certificates, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "certfile", TEXT, tls.certificates, 0, 0, RELOAD,
                 "certificates in PEM, each a file with its chain, by commas. A client gets the one "
                 "for the name it asks for, or the first. Read anew when they change, as all files")
-LISTENER_OPTION(TLS, "keyfile", TEXT, tls.keys, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "keyfile", TEXT, tls.keys, 0, 0, RELOAD,
                 "their private keys, in the same order; empty: in the files of the certificates")
-LISTENER_OPTION(TLS, "key_password_file", TEXT, tls.password_file, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "key_password_file", TEXT, tls.password_file, 0, 0, RELOAD,
                 "its first line opens encrypted keys")
-LISTENER_OPTION(TLS, "cacertfile", TEXT, tls.ca_file, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "cacertfile", TEXT, tls.ca_file, 0, 0, RELOAD,
                 "the authorities whose client certificates are good")
-LISTENER_OPTION(TLS, "cacertdir", TEXT, tls.ca_dir, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "cacertdir", TEXT, tls.ca_dir, 0, 0, RELOAD,
                 "the same, a folder whose files are named by openssl rehash")
-LISTENER_OPTION(TLS, "crlfile", TEXT, tls.crl_files, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "crlfile", TEXT, tls.crl_files, 0, 0, RELOAD,
                 "revocation lists, by commas; with any, each authority of a chain must have one")
-LISTENER_ENUM(TLS, "verify", tls.verify, verify_words, FIXED,
+LISTENER_ENUM(TLS, "verify", tls.verify, verify_words, RELOAD,
               "whether clients are asked for a certificate, which must be good then")
-LISTENER_OPTION(TLS, "fail_if_no_peer_cert", SWITCH, tls.fail_if_no_peer_cert, 0, 1, FIXED,
+LISTENER_OPTION(TLS, "fail_if_no_peer_cert", SWITCH, tls.fail_if_no_peer_cert, 0, 1, RELOAD,
                 "refuses who has none, where verify = peer")
-LISTENER_OPTION(TLS, "depth", NUMBER, tls.depth, 0, 100, FIXED,
+LISTENER_OPTION(TLS, "depth", NUMBER, tls.depth, 0, 100, RELOAD,
                 "intermediate certificates between a client's and the authority's")
-LISTENER_ENUM(TLS, "peer_cert_as_username", tls.username, tls_name_words, FIXED,
+LISTENER_ENUM(TLS, "peer_cert_as_username", tls.username, tls_name_words, RELOAD,
               "what of the client's certificate is its username, whatever it says")
-LISTENER_ENUM(TLS, "peer_cert_as_clientid", tls.client_id, tls_name_words, FIXED,
+LISTENER_ENUM(TLS, "peer_cert_as_clientid", tls.client_id, tls_name_words, RELOAD,
               "what of it is its client identifier")
-LISTENER_OPTION(TLS, "psk_file", TEXT, tls.psk_file, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "psk_file", TEXT, tls.psk_file, 0, 0, RELOAD,
                 "pre-shared keys: lines IDENTITY:HEXKEY")
-LISTENER_ENUM(TLS, "tls_versions", tls.versions, tls_version_words, FIXED, "that are spoken")
-LISTENER_OPTION(TLS, "ciphers", TEXT, tls.ciphers, 0, 0, FIXED,
+LISTENER_ENUM(TLS, "tls_versions", tls.versions, tls_version_words, RELOAD, "that are spoken")
+LISTENER_OPTION(TLS, "ciphers", TEXT, tls.ciphers, 0, 0, RELOAD,
                 "of TLS 1.2, as OpenSSL writes them; empty: those with forward secrecy and AEAD")
-LISTENER_OPTION(TLS, "ciphersuites", TEXT, tls.ciphersuites, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "ciphersuites", TEXT, tls.ciphersuites, 0, 0, RELOAD,
                 "of TLS 1.3; empty: OpenSSL's")
-LISTENER_OPTION(TLS, "honor_cipher_order", SWITCH, tls.server_order, 0, 1, FIXED,
+LISTENER_OPTION(TLS, "honor_cipher_order", SWITCH, tls.server_order, 0, 1, RELOAD,
                 "the broker's order of ciphers counts, not the client's")
-LISTENER_OPTION(TLS, "reuse_sessions", SWITCH, tls.tickets, 0, 1, FIXED,
+LISTENER_OPTION(TLS, "reuse_sessions", SWITCH, tls.tickets, 0, 1, RELOAD,
                 "gives clients tickets with which they resume a session")
-LISTENER_OPTION(TLS, "alpn", TEXT, tls.alpn, 0, 0, FIXED,
+LISTENER_OPTION(TLS, "alpn", TEXT, tls.alpn, 0, 0, RELOAD,
                 "protocols that a client may ask for, by commas; empty: mqtt, or http/1.1 for wss")
 
 LISTENER_SECTION("Unix sockets")

@@ -343,10 +343,8 @@ static void start_on_shard(void *context, struct shard *shard)
         on_shard(&shard->loop);
         shard_start(shard);
         guard_start(server->guard, shard);
-        if (shard->loop.config.id == 0) {
+        if (shard->loop.config.id == 0)
                 sys_start(server->sys, shard);
-                certificates_start(server->certificates, shard);
-        }
 }
 
 static void *run_beside(void *loop)
@@ -378,8 +376,7 @@ static bool start_actors(struct server *server)
 {
         struct loop *store  = server->store != NULL ? store_loop(server->store) : NULL;
         struct loop *http   = server->http != NULL ? http_client_loop(server->http) : NULL;
-        struct loop *reader = certificates_any(server->certificates)
-                                      ? certificates_loop(server->certificates) : NULL;
+        struct loop *reader = certificates_loop(server->certificates);
 
         return start_beside(&server->store_beside, store) &&
                start_beside(&server->http_beside, http) &&
@@ -427,7 +424,6 @@ bool server_apply(struct server *server, const struct config *config)
                 mail->settings = settings;
                 loop_post(server->broker.loops[i], parcel);
         }
-        certificates_reload(server->certificates);
         guard_load(server->guard);
         server->config.settings   = config->settings;
         server->config.acl_format = config->acl_format;

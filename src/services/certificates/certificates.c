@@ -1,56 +1,45 @@
 #include "services/certificates/certificates.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "core/alarm.h"
-#include "core/publish.h"
+#include "services/certificates/expiry.h"
 #include "services/certificates/file_watch.h"
+#include "services/certificates/slot.h"
 
 enum {
         LOOK_MS   = 60000,      /* between two looks at files of which the kernel says nothing */
         SETTLE_MS = 500,        /* a certificate and its key are written one after the other */
-        SAY_MS    = 60000,      /* between two counts of days */
-        SLOTS_MAX = 64,
-        DAY_S     = 86400,
 };
 
 #define ALARM_UNUSABLE "certificate_unusable"
-#define ALARM_EXPIRES  "certificate_expires"
-
-struct certificates_slot {
-        const char          *name;
-        struct tls_config    config;
-        struct tls_context  *of_shard[SHARDS_MAX];      /* each shard's own reference */
-        uint64_t             stamp;     /* of the files, before they were last read */
-        bool                 unusable;  /* an alarm says so */
-        bool                 expires;   /* the first shard's: an alarm says so */
-};
 
 struct certificates {
         struct loop               loop;
         struct loop              *self[1];
         struct broker            *broker;
         struct file_watch         files;
+        struct list               reading;      /* slots whose files the loop looks at */
         struct timer              look;         /* both on its own loop */
         struct timer              soon;
-        struct timer              say;          /* on the first shard */
-        unsigned                  count;
-        struct certificates_slot *slots[SLOTS_MAX];
+        struct expiry             expiry;       /* on the first shard */
+        struct certificates_slot *slots;        /* all that were committed, to be freed */
 };
 
 /* A new context on its way to a shard. */
 struct context_mail {
         struct mail               mail;
         struct certificates_slot *slot;
-        struct tls_context       *context;      /* owned */
+        struct tls_context       *context;      /* owned; NULL: the listener is no more */
 };
 
-struct reload_mail {
-        struct mail mail;
+/* That a slot has come, or that it goes. */
+struct slot_mail {
+        struct mail               mail;
+        struct certificates_slot *slot;
 };
 
 static struct certificates *certificates_of(struct loop *loop)
@@ -62,11 +51,15 @@ static struct certificates *certificates_of(struct loop *loop)
 
 static void context_deliver(struct loop *loop, struct mail *mail)
 {
-        struct context_mail *fresh = (struct context_mail *)(void *)mail;
+        struct context_mail      *fresh   = (struct context_mail *)(void *)mail;
+        struct certificates_slot *slot    = fresh->slot;
+        struct tls_context      **context = &slot->of_shard[loop->config.id];
 
         on_shard(loop);
-        tls_context_put(fresh->slot->of_shard[loop->config.id]);
-        fresh->slot->of_shard[loop->config.id] = TAKE(fresh->context);
+        if (fresh->context == NULL && loop->config.id == 0)
+                expiry_remove(&slot->service->expiry, shard_of(loop), slot);
+        tls_context_put(*context);
+        *context = TAKE(fresh->context);
 }
 
 static void context_drop(struct mail *mail)
@@ -82,67 +75,15 @@ struct tls_context *certificates_get(const struct certificates_slot *slot,
         return slot->of_shard[shard->loop.config.id];
 }
 
-ON_SHARD static void say_days(struct shard *shard, const struct certificates_slot *slot,
-                              unsigned at, int64_t days)
+static void tell_deliver(struct loop *loop, struct mail *mail)
 {
-        char                  topic[512], payload[24];
-        struct message_fields fields = { .retain = true };
-
-        snprintf(topic, sizeof topic, "$SYS/brokers/%s/certificates/%s/%u/days",
-                 shard->broker->node_name, slot->name, at);
-        snprintf(payload, sizeof payload, "%" PRId64, days);
-        fields.topic   = str_of(topic);
-        fields.payload = str_of(payload);
-        publish_fields(shard, &fields);
-}
-
-/* The one that ends first. */
-ON_SHARD static void say_slot(struct shard *shard, struct certificates_slot *slot)
-{
-        const struct tls_context *context = slot->of_shard[shard->loop.config.id];
-        const struct tls_own     *first   = NULL;
-        int64_t                   now_s   = (int64_t)(shard->loop.now.wall_us / 1000000);
-        int64_t                   warn_s  = shard->settings->tls_expiry_warning_s;
-        char                      why[TLS_PATH_SIZE + 128];
-        bool                      expires;
-
-        for (unsigned i = 0; i < context->count; i++) {
-                const struct tls_own *own = &context->own[i];
-
-                if (first == NULL || own->expires_s < first->expires_s)
-                        first = own;
-                if (shard->settings->sys_interval_ms > 0)
-                        say_days(shard, slot, i, tls_days_left(own->expires_s, now_s));
-        }
-        expires = first != NULL && first->expires_s - now_s < warn_s;
-        if (expires && !slot->expires) {
-                int64_t days = tls_days_left(first->expires_s, now_s);
-
-                snprintf(why, sizeof why, "certfile %s: the certificate %s %" PRId64 " days%s",
-                         first->file, days < 0 ? "ended" : "ends in", days < 0 ? -days : days,
-                         days < 0 ? " ago" : "");
-                alarm_tell(shard, ALARM_EXPIRES, str_of(slot->name), why);
-        } else if (!expires && slot->expires) {
-                alarm_tell(shard, ALARM_EXPIRES, str_of(slot->name), NULL);
-        }
-        slot->expires = expires;
-}
-
-static void on_say(struct loop *loop, struct timer *timer)
-{
-        struct certificates *self = list_entry(timer, struct certificates, say);
+        struct certificates_slot *slot = ((struct slot_mail *)(void *)mail)->slot;
 
         on_shard(loop);
-        for (unsigned i = 0; i < self->count; i++)
-                say_slot(shard_of(loop), self->slots[i]);
-        loop_timer(loop, timer, SAY_MS);
+        expiry_add(&slot->service->expiry, shard_of(loop), slot);
 }
 
-void certificates_start(struct certificates *certificates, struct shard *shard)
-{
-        if (certificates->count > 0)
-                loop_timer(&shard->loop, &certificates->say, 0);
-}
+static const struct mail_ops tell_ops = { "tls expiry", tell_deliver, NULL };
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -184,7 +125,8 @@ static void watch_files(struct certificates *self, const struct tls_config *conf
         watch_list(self, config->psk_file);
 }
 
-/* Without memory for a mail that shard keeps the old one until the files change again. */
+/* NULL: it is taken away. Without memory for a mail that shard keeps the old one until the files
+ * change again. */
 static void hand_out(struct certificates *self, struct certificates_slot *slot,
                      struct tls_context *context)
 {
@@ -198,7 +140,7 @@ static void hand_out(struct certificates *self, struct certificates_slot *slot,
                         continue;
                 }
                 mail->slot    = slot;
-                mail->context = tls_context_get(context);
+                mail->context = context != NULL ? tls_context_get(context) : NULL;
                 loop_post(self->broker->loops[i], parcel);
         }
 }
@@ -231,8 +173,8 @@ static void read_anew(struct certificates *self, struct certificates_slot *slot)
 /* The stamp is taken before the files are read: what changes meanwhile is seen by the next look. */
 static void look(struct certificates *self, bool anew)
 {
-        for (unsigned i = 0; i < self->count; i++) {
-                struct certificates_slot *slot  = self->slots[i];
+        for (struct list *at = self->reading.next; at != &self->reading; at = at->next) {
+                struct certificates_slot *slot  = list_entry(at, struct certificates_slot, reading);
                 uint64_t                  stamp = stamp_of(&slot->config);
 
                 watch_files(self, &slot->config);
@@ -258,13 +200,18 @@ static void on_soon(struct loop *loop, struct timer *timer)
 }
 
 /* Not put off by further changes, of which a busy folder may have no end. */
+ON_SHARD static void look_soon(struct certificates *self)
+{
+        if (!timer_is_set(&self->soon))
+                loop_timer(&self->loop, &self->soon, SETTLE_MS);
+}
+
 static void on_changed(struct file_watch *watch)
 {
         struct certificates *self = list_entry(watch, struct certificates, files);
 
         on_shard(&self->loop);
-        if (!timer_is_set(&self->soon))
-                loop_timer(&self->loop, &self->soon, SETTLE_MS);
+        look_soon(self);
 }
 
 static void reload_deliver(struct loop *loop, struct mail *mail)
@@ -280,10 +227,38 @@ void certificates_reload(struct certificates *certificates)
 {
         struct parcel *parcel = NULL;
 
-        if (certificates->count > 0 &&
-            parcel_append(&parcel, &reload_ops, sizeof(struct reload_mail), MAIL_FROM_OUTSIDE))
+        if (parcel_append(&parcel, &reload_ops, sizeof(struct mail), MAIL_FROM_OUTSIDE))
                 loop_post(&certificates->loop, parcel);
 }
+
+/* What was written between its reading and this watch is noticed, too. */
+static void enter_deliver(struct loop *loop, struct mail *mail)
+{
+        struct certificates_slot *slot = ((struct slot_mail *)(void *)mail)->slot;
+        struct certificates      *self = slot->service;
+
+        on_shard(loop);
+        list_push_back(&self->reading, &slot->reading);
+        watch_files(self, &slot->config);
+        if (stamp_of(&slot->config) != slot->stamp)
+                look_soon(self);
+        if (!timer_is_set(&self->look))
+                loop_timer(loop, &self->look, LOOK_MS);
+}
+
+/* The last mail to the shards about it. */
+static void leave_deliver(struct loop *loop, struct mail *mail)
+{
+        struct certificates_slot *slot = ((struct slot_mail *)(void *)mail)->slot;
+
+        on_shard(loop);
+        list_remove(&slot->reading);
+        tell_trouble(slot->service, slot, NULL);
+        hand_out(slot->service, slot, NULL);
+}
+
+static const struct mail_ops enter_ops = { "tls enter", enter_deliver, NULL };
+static const struct mail_ops leave_ops = { "tls leave", leave_deliver, NULL };
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -302,47 +277,82 @@ struct certificates *certificates_new(struct broker *broker,
         self->broker          = broker;
         self->look.fire       = on_look;
         self->soon.fire       = on_soon;
-        self->say.fire        = on_say;
         self->files.changed   = on_changed;
+        list_init(&self->reading);
+        expiry_init(&self->expiry);
         loop_init(&self->loop, &config);
         file_watch_open(&self->files, config.poll);
         return self;
 }
 
-struct certificates_slot *certificates_add(struct certificates *certificates, const char *name,
-                                           const struct tls_config *config,
-                                           char why[static TLS_WHY_SIZE])
+static struct parcel *slot_parcel(struct certificates_slot *slot, const struct mail_ops *ops)
 {
-        struct certificates_slot *slot = certificates->count < SLOTS_MAX ? mem_zalloc(sizeof *slot)
-                                                                         : NULL;
+        struct parcel    *parcel = NULL;
+        struct slot_mail *mail   = (struct slot_mail *)(void *)parcel_append(
+                &parcel, ops, sizeof *mail, MAIL_FROM_OUTSIDE);
+
+        if (mail != NULL)
+                mail->slot = slot;
+        return mail != NULL ? parcel : NULL;
+}
+
+static void slot_free(struct certificates_slot *slot)
+{
+        for (unsigned i = 0; i < slot->service->broker->shard_count; i++)
+                tls_context_put(slot->of_shard[i]);
+        parcel_drop(slot->enters);
+        parcel_drop(slot->tells);
+        parcel_drop(slot->leaves);
+        mem_free(slot);
+}
+
+struct certificates_slot *certificates_prepare(struct certificates *certificates, const char *name,
+                                               const struct tls_config *config,
+                                               char why[static TLS_WHY_SIZE])
+{
+        struct certificates_slot *slot = mem_zalloc(sizeof *slot);
         struct tls_context       *context;
 
-        if (slot == NULL) {
-                snprintf(why, TLS_WHY_SIZE, "out of memory");
+        snprintf(why, TLS_WHY_SIZE, "out of memory");
+        if (slot == NULL)
                 return NULL;
-        }
-        slot->name   = name;
+        slot->service = certificates;
+        snprintf(slot->name, sizeof slot->name, "%s", name);
         slot->config = *config;
         slot->stamp  = stamp_of(config);
-        context      = tls_context_new(config, why);
+        slot->enters = slot_parcel(slot, &enter_ops);
+        slot->tells  = slot_parcel(slot, &tell_ops);
+        slot->leaves = slot_parcel(slot, &leave_ops);
+        context      = slot->enters != NULL && slot->tells != NULL && slot->leaves != NULL
+                               ? tls_context_new(config, why) : NULL;
         if (context == NULL) {
-                mem_free(slot);
+                slot_free(slot);
                 return NULL;
         }
         for (unsigned i = 0; i < certificates->broker->shard_count; i++)
                 slot->of_shard[i] = tls_context_get(context);
         tls_context_put(context);
-        watch_files(certificates, config);
-        certificates->slots[certificates->count++] = slot;
-        role_claim(&certificates->loop);
-        loop_timer(&certificates->loop, &certificates->look, LOOK_MS);
-        role_leave();
         return slot;
 }
 
-bool certificates_any(const struct certificates *certificates)
+void certificates_abandon(struct certificates_slot *slot)
 {
-        return certificates->count > 0;
+        slot_free(slot);
+}
+
+void certificates_commit(struct certificates_slot *slot)
+{
+        struct certificates *self = slot->service;
+
+        slot->older = self->slots;
+        self->slots = slot;
+        loop_post(&self->loop, TAKE(slot->enters));
+        loop_post(self->broker->loops[0], TAKE(slot->tells));
+}
+
+void certificates_withdraw(struct certificates_slot *slot)
+{
+        loop_post(&slot->service->loop, TAKE(slot->leaves));
 }
 
 struct loop *certificates_loop(struct certificates *certificates)
@@ -360,10 +370,11 @@ void certificates_free(struct certificates *certificates)
         file_watch_close(&certificates->files);
         role_leave();
         loop_deinit(&certificates->loop);
-        for (unsigned i = 0; i < certificates->count; i++) {
-                for (unsigned s = 0; s < certificates->broker->shard_count; s++)
-                        tls_context_put(certificates->slots[i]->of_shard[s]);
-                mem_free(certificates->slots[i]);
+        while (certificates->slots != NULL) {
+                struct certificates_slot *slot = certificates->slots;
+
+                certificates->slots = slot->older;
+                slot_free(slot);
         }
         mem_free(certificates);
 }

@@ -21,22 +21,26 @@ struct certificates_slot;               /* those of one listener */
 struct certificates *certificates_new(struct broker *broker,
                                       const struct loop_config *clock_and_poll);
 
-/* Reads the files of a listener, before any loop runs. `name` outlives the service: "tls:external".
- * NULL, and `why` is a sentence that names key and file. */
-struct certificates_slot *certificates_add(struct certificates *certificates, const char *name,
-                                           const struct tls_config *config,
-                                           char why[static TLS_WHY_SIZE]);
+/* Reads the files of a listener ("tls:external"), on the caller's thread, which waits for the disk.
+ * No other thread knows of it before it is committed; abandoned, it is freed instead. NULL, and
+ * `why` is a sentence that names key and file. */
+struct certificates_slot *certificates_prepare(struct certificates *certificates, const char *name,
+                                               const struct tls_config *config,
+                                               char why[static TLS_WHY_SIZE]);
+void certificates_abandon(struct certificates_slot *slot);
 
-/* For a new connection on this shard; borrowed for the turn. */
+/* Its files are watched, and its days told, from now on. Whoever is to use it on a shard hears of
+ * it by mail, or before the shards run. */
+void certificates_commit(struct certificates_slot *slot);
+
+/* The listener is no more: the shards give their contexts back. The slot stays until the end. */
+void certificates_withdraw(struct certificates_slot *slot);
+
+/* For a new connection on this shard; borrowed for the turn. NULL: it was withdrawn. */
 struct tls_context *certificates_get(const struct certificates_slot *slot,
                                      const struct shard *shard) ON_SHARD;
 
-bool         certificates_any(const struct certificates *certificates); /* is a thread needed? */
-struct loop *certificates_loop(struct certificates *certificates);      /* that thread turns it */
-
-/* On the first shard: says now and then how many days each certificate is good for, and raises an
- * alarm when that are few. */
-void certificates_start(struct certificates *certificates, struct shard *shard) ON_SHARD;
+struct loop *certificates_loop(struct certificates *certificates);      /* a thread turns it */
 
 /* Any thread: reads all files anew, changed or not, and soon. */
 void certificates_reload(struct certificates *certificates) ANY_THREAD;
