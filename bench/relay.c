@@ -32,9 +32,9 @@ enum {
 enum {
         EVENTS       = 512,
         ACCEPTS      = 64,              /* of one turn */
-        READ_BYTES   = 256 * 1024,
+        READ_BYTES   = 64 * 1024,
         PACKET_MAX   = 1024 * 1024,
-        BUFFER_BYTES = 4096,            /* of output at first; they go back to a pool when empty */
+        BUFFER_BYTES = 4096,            /* of output at first; empty it goes to a pool as it is */
         OUTPUT_MAX   = 64 * 1024 * 1024, /* beyond it QoS 0 is dropped */
         BUCKETS      = 1 << 20,
 };
@@ -109,10 +109,6 @@ static void return_buffer(struct link *link)
         struct buffer *buffer = link->out;
 
         link->out = NULL;
-        if (buffer->size > BUFFER_BYTES * 16) {
-                free(buffer);
-                return;
-        }
         buffer->len = buffer->sent = 0;
         buffer->next = pool;
         pool         = buffer;

@@ -147,8 +147,6 @@ def measure(arguments, words):
                 work.turn(number)
             if not arguments.no_calls:
                 work.turn(0, calls=True)
-    except KeyboardInterrupt:
-        say("interrupted: this is what there is")
     finally:
         text = f"{heading(words, work.loads, began)}\n\n{work.table()}\n"
         out = arguments.out or pathlib.Path("build", "curves.md" if arguments.curves
@@ -167,7 +165,10 @@ def main(words):
     elif arguments.list:
         print("\n".join(row.name for row in rows.ROWS))
     else:
-        measure(arguments, words)
+        try:
+            measure(arguments, words)
+        except KeyboardInterrupt:
+            sys.exit("interrupted: that is what there is")
 
 
 main(sys.argv[1:])
