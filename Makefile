@@ -14,6 +14,7 @@
 ##                    their name, or a benchmark of its own: durable, record
 ## make integration   linnetd and linnet with real clients   ONLY=text: pytest's -k
 ## make kill-loop     kill -9 under load, and count   KILLS=300 SEED=7
+## make abuse         floods, stalls, giants: what they cost   CONNECTIONS=2000 ONLY=websocket
 ## make analyze       clang's thread-safety analysis, then clang-tidy
 ## make tidy          the house rules (tools/tidy), which test themselves first
 ## make docs          regenerates doc/configuration.md and doc/conformance.md
@@ -35,6 +36,7 @@ RUNS        ?= 30
 FUZZ_TIME   ?= 60
 FUZZ_RUNS   ?= 20000
 KILLS       ?= 300
+CONNECTIONS ?= 2000
 DEPS        ?= yes
 PREFIX      ?= /usr/local
 DESTDIR     ?=
@@ -146,9 +148,9 @@ BENCH_LIB   := $(OUT)/libbench.a
 
 # ---- verbs ---------------------------------------------------------------------------------------
 
-.PHONY: build run check test unit scenario sim asan tsan fuzz bench integration kill-loop analyze \
-        tidy docs format install clean help all-objects fuzz-check analyze-roles deps-build \
-        deps-test deps-bench FORCE
+.PHONY: build run check test unit scenario sim asan tsan fuzz bench integration kill-loop abuse \
+        analyze tidy docs format install clean help all-objects fuzz-check analyze-roles \
+        deps-build deps-test deps-bench FORCE
 
 build: $(PRODUCT_LIB) $(DAEMON) $(TOOL)
 
@@ -238,7 +240,8 @@ help:
 # Debian's python3: an interpreter from elsewhere does not see Debian's pytest and paho.
 integration: $(DAEMON) $(TOOL) $(if $(PYTESTS),test/integration/node_modules/.package-lock.json)
 	@$(if $(and $(DAEMON),$(PYTESTS)),LINNETD=$(abspath $(DAEMON)) LINNET=$(abspath $(TOOL)) \
-	        PYTHONDONTWRITEBYTECODE=1 tools/suite command integration-$(FLAVOUR) \
+	        LINNET_FLAVOUR=$(FLAVOUR) PYTHONDONTWRITEBYTECODE=1 \
+	        tools/suite command integration-$(FLAVOUR) \
 	        /usr/bin/python3 -m pytest -q -p no:cacheprovider $(if $(ONLY),-k '$(ONLY)') \
 	        test/integration,echo 'integration: nothing to run yet')
 
@@ -247,6 +250,13 @@ kill-loop: $(DAEMON)
 	LINNETD=$(abspath $(DAEMON)) PYTHONDONTWRITEBYTECODE=1 LINNET_KILLS=$(KILLS) \
 	        $(if $(filter command line,$(origin SEED)),LINNET_SEED=$(SEED)) \
 	        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider test/integration/test_kill.py
+
+# The figures of doc/security.md.
+abuse: $(DAEMON)
+	LINNETD=$(abspath $(DAEMON)) LINNET_FLAVOUR=$(FLAVOUR) PYTHONDONTWRITEBYTECODE=1 \
+	        LINNET_CONNECTIONS=$(CONNECTIONS) LINNET_FIGURES=1 \
+	        /usr/bin/python3 -m pytest -q -s -p no:cacheprovider $(if $(ONLY),-k '$(ONLY)') \
+	        test/integration/test_abuse*.py
 
 # npm writes this file at the end of an installation.
 test/integration/node_modules/.package-lock.json: test/integration/package.json | deps-test

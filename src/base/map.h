@@ -33,7 +33,8 @@ bool  map_add(struct map *map, void *value);    /* the key must not be there; fa
 void *map_remove(struct map *map, struct str key);      /* the removed value, or NULL */
 
 /* The first value at or after slot *at, and *at moved behind it; NULL at the end. Start with 0.
- * The map must not change during the walk. */
+ * The map must not change during the walk, but the value in hand may be removed: then *at goes back
+ * by one, for another value may have moved to its place. */
 void *map_next(const struct map *map, size_t *at);
 
 #endif

@@ -133,6 +133,27 @@ TEST(a_walk_meets_everything_once)
         }
 }
 
+TEST(a_walk_may_remove_what_it_meets)
+{
+        for (uint64_t seed = 0; seed < 1000; seed++) {
+                struct map    map   = map_new(seed);
+                unsigned      count = seed % 2 == 0 ? 6 : 40, met = 0;
+                size_t        at    = 0;
+                struct named *value;
+
+                for (unsigned i = 0; i < count; i++)
+                        EXPECT(map_add(&map, &named[i]));
+                while ((value = map_next(&map, &at)) != NULL) {
+                        EXPECT(map_remove(&map, named_key(value)) == value);
+                        met++;
+                        at--;
+                }
+                EXPECT_EQ(met, count);
+                EXPECT_EQ(map.count, 0);
+                map_deinit(&map);
+        }
+}
+
 TEST(an_empty_map_holds_no_memory)
 {
         struct map map = map_new(1);
@@ -166,4 +187,5 @@ TEST(without_memory_nothing_changes)
 
 SUITE(map, CASE(random_use_agrees_with_a_naive_model),
       CASE(every_order_of_removal_leaves_the_others), CASE(a_walk_meets_everything_once),
-      CASE(an_empty_map_holds_no_memory), CASE(without_memory_nothing_changes))
+      CASE(a_walk_may_remove_what_it_meets), CASE(an_empty_map_holds_no_memory),
+      CASE(without_memory_nothing_changes))

@@ -226,16 +226,19 @@ enum hook_result client_hook(struct client *c, enum hook_point point, struct str
 
 void client_log(struct client *c, enum log_level level, const char *event)
 {
-        char address[ADDRESS_TEXT_SIZE], via[TRANSPORT_TEXT_SIZE];
+        char     address[ADDRESS_TEXT_SIZE], via[TRANSPORT_TEXT_SIZE];
+        uint32_t skipped = 0;
+        bool     refused = level == LOG_LEVEL_WARNING;  /* which a peer could cause at will */
 
-        if (!log_enabled(level) || c->transport == NULL)
+        if (!log_enabled(level) || c->transport == NULL ||
+            (refused && !client_may_log(c->manager, REFUSED_CLIENT, &skipped)))
                 return;
         address_text(transport_peer(c->transport), address);
         transport_describe(c->transport, via);
 
-        bool             ended     = c->state >= CLIENT_CLOSING || level == LOG_LEVEL_WARNING;
+        bool             ended     = c->state >= CLIENT_CLOSING || refused;
         unsigned         count     = 4;
-        struct log_field fields[7] = {
+        struct log_field fields[8] = {
                 F_STR("client", c->client_id),
                 F_TEXT("address", address),
                 F_TEXT("listener", c->listener->name),
@@ -248,6 +251,8 @@ void client_log(struct client *c, enum log_level level, const char *event)
                 fields[count++] = F_TEXT("reason", reason_name(c->reason));
                 fields[count++] = F_TEXT("why", c->why != NULL ? c->why : reason_text(c->reason));
         }
+        if (refused)
+                fields[count++] = F_U64("skipped", skipped);
         log_event(level, event, fields, count);
 }
 
@@ -326,8 +331,7 @@ static void read_failed(struct client *c, ssize_t error)
                 return;
         }
         if (c->state < CLIENT_CONNECTED)
-                client_log_refused(c, "connection.refused", F_TEXT("transport", t->ops->name),
-                                   REASON_PROTOCOL_ERROR, t->why);
+                client_log_connection(c, REASON_PROTOCOL_ERROR, t->why);
         client_close(c, REASON_PROTOCOL_ERROR, t->why);
 }
 
@@ -406,6 +410,16 @@ static void read_away(struct client *c)
         client_dirty(c);
 }
 
+ON_SHARD static void came_late(struct client *c)
+{
+        const char *why = transport_awaits_peer(c->transport) ? "nothing told its address in time"
+                                                              : "no CONNECT in time";
+
+        metric_add(&c->shard->metrics.connections_late, 1);
+        client_log_connection(c, REASON_MAXIMUM_CONNECT_TIME, why);
+        client_close(c, REASON_MAXIMUM_CONNECT_TIME, why);
+}
+
 static void fired(struct loop *loop, struct timer *timer)
 {
         struct client *c = list_entry(timer, struct client, timer);
@@ -430,10 +444,7 @@ static void fired(struct loop *loop, struct timer *timer)
         if (c->state < CLIENT_CONNECTED && client_address_in_time(c))
                 return;
         if (c->state < CLIENT_CONNECTED) {
-                client_close(c, REASON_MAXIMUM_CONNECT_TIME,
-                             transport_awaits_peer(c->transport)
-                                     ? "nothing told its address in time"
-                                     : "no CONNECT in time");
+                came_late(c);
                 return;
         }
 

@@ -35,19 +35,31 @@ void client_fail(struct client *c, enum reason reason, const char *why)
         client_close(c, reason, why); /* [MQTT3-3.2.2-5] [MQTT5-3.2.2-7] [MQTT5-3.14.4-2] */
 }
 
-/* A peer could cause it at will, so there is a budget for it. */
-void client_log_refused(struct client *c, const char *event, struct log_field what,
-                        enum reason reason, const char *why)
+bool client_may_log(struct client_manager *manager, enum refusal_kind kind, uint32_t *skipped)
+{
+        return log_allowed(&manager->refusals[kind], REFUSALS_LOGGED,
+                           manager->shard->loop.now.mono_ms, skipped);
+}
+
+/* `what` was refused. */
+ON_SHARD static void log_refused(struct client *c, enum refusal_kind kind, const char *event,
+                                 struct log_field what, enum reason reason, const char *why)
 {
         uint32_t skipped = 0;
         char     address[ADDRESS_TEXT_SIZE];
 
-        if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
+        if (!client_may_log(c->manager, kind, &skipped))
                 return;
         address_text(transport_peer(c->transport), address);
         LOG(WARNING, event, F_STR("client", c->client_id), F_TEXT("address", address),
             F_TEXT("listener", c->listener->name), what, F_TEXT("reason", reason_name(reason)),
             F_TEXT("why", why), F_U64("skipped", skipped));
+}
+
+void client_log_connection(struct client *c, enum reason reason, const char *why)
+{
+        log_refused(c, REFUSED_CONNECTION, "connection.refused",
+                    F_TEXT("transport", c->transport->ops->name), reason, why);
 }
 
 /* [MQTT3-4.8.0-1] [MQTT5-3.1.4-1] */
@@ -56,8 +68,8 @@ void client_refuse_packet(struct client *c, enum reason reason, const char *why)
         if (c->state >= CLIENT_CLOSING)
                 return;
         metric_add(&c->shard->metrics.packets_refused, 1);
-        client_log_refused(c, "packet.refused", F_TEXT("packet", packet_name(c->frame.type)),
-                           reason, why);
+        log_refused(c, REFUSED_PACKET, "packet.refused",
+                    F_TEXT("packet", packet_name(c->frame.type)), reason, why);
         if (c->state == CLIENT_WAITING && c->version != MQTT_5 &&
             reason != REASON_UNSUPPORTED_PROTOCOL_VERSION)
                 client_close(c, reason, why); /* [MQTT3-3.1.4-1] */

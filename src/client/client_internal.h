@@ -36,12 +36,16 @@ enum {
         CLIENT_STAYS      = UINT32_MAX & 0x7fffffff,    /* move_to: nowhere */
         CLIENT_LINGER_MS  = 1000,       /* for a DISCONNECT to arrive before the reset */
         SCRATCH_BYTES     = 262144,     /* any packet but PUBLISH that a server sends */
-        REFUSALS_LOGGED   = 10,         /* a second and shard */
+        REFUSALS_LOGGED   = 10,         /* a second, shard and kind */
         EXPIRY_LOOK_MS    = 60000,      /* between two looks at the wall clock */
         TURNED_AWAY_MAX   = 64,         /* of a shard: they may hear why, at their CONNECT */
         TURNED_AWAY_MS    = 2000,       /* for that CONNECT */
         HELD_BACK_MS      = 5,          /* between two looks whether the pressure is gone */
 };
+
+/* What the log says of refusals: each kind has a budget, so that a flood of one hides no other. */
+enum refusal_kind { REFUSED_CONNECTION, REFUSED_STRANGER, REFUSED_CLIENT, REFUSED_PACKET,
+                    REFUSED_ACCESS, REFUSED_LATE, REFUSAL_KINDS };
 
 struct client_manager {
         struct shard      *shard;
@@ -53,7 +57,7 @@ struct client_manager {
         struct list        slowed;      /* clients that are paused by memory */
         struct timer       slow;        /* set while there are any */
         struct output_pool pool;
-        struct log_limit   refusals, strangers;
+        struct log_limit   refusals[REFUSAL_KINDS];
         struct buffer      mounted;     /* the last topic that a mountpoint was put before */
         uint32_t           turned_away; /* clients that are here to hear why not */
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
@@ -188,9 +192,10 @@ void client_fail(struct client *c, enum reason reason, const char *why) ON_SHARD
 /* The same, and the packet in hand was to blame. */
 void client_refuse_packet(struct client *c, enum reason reason, const char *why) ON_SHARD;
 
-/* A warning with a budget, since a peer could cause it at will. `what` was refused. */
-void client_log_refused(struct client *c, const char *event, struct log_field what,
-                        enum reason reason, const char *why) ON_SHARD;
+/* Whether a warning of that kind is within its budget: a peer could cause it at will. */
+bool client_may_log(struct client_manager *manager, enum refusal_kind kind,
+                    uint32_t *skipped) ON_SHARD;
+void client_log_connection(struct client *c, enum reason reason, const char *why) ON_SHARD;
 
 void client_shut(struct client *c) ON_SHARD;            /* no more is written; says why it ends */
 void client_leave_session(struct client *c) ON_SHARD;   /* never from within a session's call */
@@ -213,6 +218,6 @@ enum hook_result client_hook(struct client *c, enum hook_point point, struct str
 /* Mails the client with its unread bytes to its home shard. */
 void client_move(struct client *c, struct str unread) ON_SHARD;
 
-void client_log(struct client *c, enum log_level level, const char *event);
+void client_log(struct client *c, enum log_level level, const char *event) ON_SHARD;
 
 #endif

@@ -94,8 +94,7 @@ ON_SHARD static bool admits(struct client_manager *manager, struct client_listen
         if (listener->rules == NULL || network_rules_allow(str_of(listener->rules), peer))
                 return true;
         atomic_fetch_add_explicit(&client_listener_root(listener)->denied, 1, memory_order_relaxed);
-        if (!log_allowed(&manager->refusals, REFUSALS_LOGGED, manager->shard->loop.now.mono_ms,
-                         &skipped))
+        if (!client_may_log(manager, REFUSED_ACCESS, &skipped))
                 return false;
         address_text(peer, address);
         LOG(WARNING, "connection.denied", F_TEXT("address", address),
@@ -171,7 +170,7 @@ static void turn_away(struct client_manager *manager, struct transport *transpor
 
         atomic_fetch_add_explicit(&client_listener_root(listener)->refused, 1,
                                   memory_order_relaxed);
-        if (log_allowed(&manager->strangers, REFUSALS_LOGGED, now_ms, &skipped)) {
+        if (client_may_log(manager, REFUSED_STRANGER, &skipped)) {
                 char address[ADDRESS_TEXT_SIZE];
 
                 address_text(transport_peer(transport), address);

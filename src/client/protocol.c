@@ -183,7 +183,7 @@ ON_SHARD static void log_denied(struct client *c)
         const struct access_request *request = &c->request;
         uint32_t                     skipped = 0;
 
-        if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
+        if (!client_may_log(c->manager, REFUSED_ACCESS, &skipped))
                 return;
         LOG(WARNING, "access.denied", F_STR("client", c->client_id),
             F_STR("username", c->username), F_TEXT("address", c->ip),
@@ -291,7 +291,7 @@ ON_SHARD static void log_late(struct client *c)
 {
         uint32_t skipped = 0;
 
-        if (!log_allowed(&c->manager->refusals, REFUSALS_LOGGED, client_now_ms(c), &skipped))
+        if (!client_may_log(c->manager, REFUSED_LATE, &skipped))
                 return;
         LOG(WARNING, "access.timeout", F_STR("client", c->client_id), F_TEXT("address", c->ip),
             F_TEXT("listener", c->listener->name), F_TEXT("provider", c->request.late),

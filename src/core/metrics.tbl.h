@@ -75,6 +75,8 @@ METRIC(connections_refused_banned, "connections/refused/banned",
        "connections of who is banned")
 METRIC(connections_silent,       "connections/refused/silent",
        "those of the refused that were closed without a CONNACK")
+METRIC(connections_late,         "connections/refused/late",
+       "connections without a whole CONNECT in time")
 METRIC(clients_throttled,        "clients/throttled",
        "times that a client was not read for its rate, or for want of memory")
 METRIC(clients_connected,        "clients/connected",        "connections that became clients")

@@ -8,7 +8,7 @@
 
 /* The subscriber's side: one per subscription and retainer shard. */
 struct replay {
-        struct list     in_session;
+        struct list     in_session;     /* those with an answer in hand stand in front */
         uint64_t        id;             /* of this shard; the key in shard->replays */
         struct session *session;
         uint64_t        cursor;         /* of the retainer's shard; 0: it has ended there */
@@ -280,7 +280,7 @@ void replay_teardown(struct shard *shard)
 
         while ((walk = map_next(&shard->cursors, &at)) != NULL) {
                 walk_end(walk);
-                at = 0;
+                at--;           /* another may have moved to its place */
         }
         map_deinit(&shard->cursors);
         map_deinit(&shard->replays);
@@ -432,6 +432,8 @@ static void answer_deliver(struct loop *loop, struct mail *mail)
         replay->count  = answer_in->count;
         for (uint32_t i = 0; i < answer_in->count; i++)
                 replay->batch[i] = answer_in->messages[i];
+        list_remove(&replay->in_session);
+        list_push_front(&replay->session->replays, &replay->in_session);
         session_pump(replay->session);
 }
 
@@ -455,19 +457,24 @@ ON_SHARD static bool pump_one(struct session *session, struct replay *replay)
         return true;
 }
 
+/* Those that wait for an answer are not looked at: a SUBSCRIBE may begin thousands, and each of
+ * their answers comes here. */
 void replay_pump(struct session *session)
 {
         list_each(link, after, &session->replays) {
                 struct replay *replay = list_entry(link, struct replay, in_session);
 
-                if (!pump_one(session, replay))
+                if (replay->asked || !pump_one(session, replay))
                         return;
-                if (replay->asked)
-                        continue;
-                if (replay->cursor != 0)
-                        ask(replay, QUERY_MORE, STR(""));
-                else
+                if (replay->cursor == 0) {
                         replay_end(replay);
+                        continue;
+                }
+                ask(replay, QUERY_MORE, STR(""));
+                if (!replay->asked)     /* no memory: the next time */
+                        return;
+                list_remove(&replay->in_session);
+                list_push_back(&session->replays, &replay->in_session);
         }
 }
 

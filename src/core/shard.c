@@ -69,7 +69,7 @@ void shard_deinit(struct shard *shard)
         pending_clear(shard);
         while ((session = map_next(&shard->sessions, &at)) != NULL) {
                 session_free(session);
-                at = 0;
+                at--;           /* another may have moved to its place */
         }
         map_deinit(&shard->sessions);
         loop_timer_cancel(&shard->loop, &shard->sweep);

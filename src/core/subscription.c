@@ -237,7 +237,7 @@ void subscription_remove_all(struct session *session)
 
         while ((subscription = map_next(&session->subscriptions, &at)) != NULL) {
                 forget(subscription);
-                at = 0;         /* removal moves others */
+                at--;           /* another may have moved to its place */
         }
 }
 
