@@ -52,6 +52,16 @@ bool config_set(struct config *config, struct str key, struct str value,
         return option_parse(option, value, config, why);
 }
 
+bool config_control(const struct config *config, char to[static CONFIG_PATH_SIZE])
+{
+        if (config->control_socket[0] != '\0')
+                snprintf(to, CONFIG_PATH_SIZE, "%s", config->control_socket);
+        else
+                snprintf(to, CONFIG_PATH_SIZE, "%.*s/control", CONFIG_PATH_SIZE - 16,
+                         config->data_dir);
+        return strcmp(to, "off") != 0;
+}
+
 bool config_check(struct config *config, const char *where, struct config_errors *errors)
 {
         const struct settings *settings = &config->settings;
@@ -87,7 +97,8 @@ void config_errors_deinit(struct config_errors *errors)
         errors->count = 0;
 }
 
-unsigned config_diff(const struct config *from, const struct config *to, struct buffer *lines)
+unsigned config_diff(const struct config *from, const struct config *to, config_changed *tell,
+                     void *context)
 {
         unsigned restarts = 0;
         char     old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
@@ -99,12 +110,33 @@ unsigned config_diff(const struct config *from, const struct config *to, struct 
                         continue;
                 option_format(option, from, old);
                 option_format(option, to, fresh);
-                buffer_printf(lines, "%s: %s -> %s%s\n", option->key, old, fresh,
-                              option->reloadable ? "" : " (needs a restart)");
+                tell(context, &(struct config_change){ CONFIG_CHANGED, option->key, old, fresh,
+                                                       !option->reloadable });
                 restarts += !option->reloadable;
         }
-        config_diff_auth(from, to, lines);
-        return restarts + config_listener_diff(from, to, lines);
+        config_diff_auth(from, to, tell, context);
+        return restarts + config_listener_diff(from, to, tell, context);
+}
+
+void config_change_text(const struct config_change *change, char to[static CONFIG_CHANGE_SIZE])
+{
+        snprintf(to, CONFIG_CHANGE_SIZE, "%s: %s -> %s%s", change->key,
+                 change->kind == CONFIG_ADDED ? "none" : change->from,
+                 change->kind == CONFIG_REMOVED ? "none" : change->to,
+                 change->restart ? " (needs a restart)" : "");
+}
+
+bool config_get(const struct config *config, struct str key, char to[static OPTION_VALUE_SIZE])
+{
+        const struct option *option = option_find(key);
+        struct str           prefix = STR("listener.");
+
+        if (str_starts(key, prefix))
+                return config_listener_get(config, str_skip(key, prefix.len), to);
+        if (option == NULL)
+                return false;
+        option_format(option, config, to);
+        return true;
 }
 
 static void unknown_key(struct str key, char *why)

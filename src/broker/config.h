@@ -25,6 +25,7 @@ struct config {
         char                   data_dir[CONFIG_PATH_SIZE];
         char                   user[64];        /* empty: "linnet", if there is one */
         bool                   confine;
+        char                   control_socket[CONFIG_BIND_SIZE];        /* config_control() */
         char                   log_file[CONFIG_PATH_SIZE];      /* empty: standard error */
         char                   acl_file[CONFIG_PATH_SIZE];      /* empty: no rules */
         enum acl_format        acl_format;
@@ -50,8 +51,20 @@ struct config_errors {
 bool config_set_auth(struct config *config, struct str key, struct str value, bool *good,
                      char why[static OPTION_WHY_SIZE]);
 
+/* What differs between two configurations. A listener that is there in one of them only has its
+ * address as the value that it has; auth.user and auth.client have the count of their rows. */
+struct config_change {
+        enum config_change_kind { CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED } kind;
+        const char *key;
+        const char *from, *to;          /* as option_format() shows them; "" where there is none */
+        bool        restart;            /* only a restart applies it */
+};
+
+typedef void config_changed(void *context, const struct config_change *change);
+
 /* The rows of auth.user and auth.client, without a word of their secrets. */
-void config_diff_auth(const struct config *from, const struct config *to, struct buffer *lines);
+void config_diff_auth(const struct config *from, const struct config *to, config_changed *tell,
+                      void *context);
 
 /* The defaults, with one listener: tcp external on [::]:1883. */
 void config_init(struct config *config);
@@ -64,6 +77,9 @@ bool config_set(struct config *config, struct str key, struct str value,
  * wrong to `errors`; `where` begins each line, "linnet.conf" say. */
 bool config_check(struct config *config, const char *where, struct config_errors *errors);
 
+/* Where the control socket is; false: there is to be none. */
+bool config_control(const struct config *config, char to[static CONFIG_PATH_SIZE]);
+
 /* config_set() for every line of the file (NULL: no file) and what it includes, then for every
  * LINNET_SECTION__KEY of the environment, then config_check(). Does not stop at an error: true when
  * there was none. The config is changed even so: load into a copy. */
@@ -73,8 +89,16 @@ __attribute__((format(printf, 2, 3)))
 void config_error(struct config_errors *errors, const char *format, ...);
 void config_errors_deinit(struct config_errors *errors);
 
-/* What a reload changes, one line each: "log.level: info -> debug", with " (needs a restart)"
- * behind what only a restart applies. Returns how many of those there are. */
-unsigned config_diff(const struct config *from, const struct config *to, struct buffer *lines);
+/* Tells of each change in the order of the table. Returns how many of them need a restart. */
+unsigned config_diff(const struct config *from, const struct config *to, config_changed *tell,
+                     void *context);
+
+/* A change as a line of the log shows it: "log.level: info -> debug", with " (needs a restart)"
+ * behind what only a restart applies. */
+enum { CONFIG_CHANGE_SIZE = 2 * OPTION_VALUE_SIZE + 128 };
+void config_change_text(const struct config_change *change, char to[static CONFIG_CHANGE_SIZE]);
+
+/* The value of one key, secrets masked; false when there is no such key, or no such listener. */
+bool config_get(const struct config *config, struct str key, char to[static OPTION_VALUE_SIZE]);
 
 #endif

@@ -98,12 +98,21 @@ static bool same_rows(const struct auth_rows *a, const struct auth_rows *b)
         return true;
 }
 
-void config_diff_auth(const struct config *from, const struct config *to, struct buffer *lines)
+static void tell_rows(const char *key, const struct auth_rows *from, const struct auth_rows *to,
+                      config_changed *tell, void *context)
 {
-        if (!same_rows(&from->auth.users, &to->auth.users))
-                buffer_printf(lines, "auth.user: %u -> %u\n", from->auth.users.count,
-                              to->auth.users.count);
-        if (!same_rows(&from->auth.clients, &to->auth.clients))
-                buffer_printf(lines, "auth.client: %u -> %u\n", from->auth.clients.count,
-                              to->auth.clients.count);
+        char old[16], fresh[16];
+
+        if (same_rows(from, to))
+                return;
+        snprintf(old, sizeof old, "%u", from->count);
+        snprintf(fresh, sizeof fresh, "%u", to->count);
+        tell(context, &(struct config_change){ CONFIG_CHANGED, key, old, fresh, false });
+}
+
+void config_diff_auth(const struct config *from, const struct config *to, config_changed *tell,
+                      void *context)
+{
+        tell_rows("auth.user", &from->auth.users, &to->auth.users, tell, context);
+        tell_rows("auth.client", &from->auth.clients, &to->auth.clients, tell, context);
 }

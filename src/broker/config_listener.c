@@ -84,7 +84,9 @@ static bool set_option(struct config_listener *listener, struct str key, struct 
 static void unknown_key(enum listener_type type, struct str key, char *why);
 static bool is_external_tcp(const struct config_listener *listener);
 static unsigned diff_options(const struct config_listener *from, const struct config_listener *to,
-                             struct buffer *lines);
+                             config_changed *tell, void *context);
+static bool is_key(const struct listener_option *row, struct str key, struct option *option,
+                   char name[static ELEMENT_KEY_SIZE]);
 
 void config_listener_implied(struct config_listener *listener)
 {
@@ -200,32 +202,67 @@ void config_listener_check(struct config *config, const char *where, struct conf
         }
 }
 
+static void tell_whole(const struct config_listener *listener, enum config_change_kind kind,
+                       config_changed *tell, void *context)
+{
+        char key[LISTENER_KEY_SIZE];
+
+        config_listener_key(listener, key);
+        tell(context, &(struct config_change){ kind, key,
+                                               kind == CONFIG_REMOVED ? listener->bind : "",
+                                               kind == CONFIG_ADDED ? listener->bind : "", false });
+}
+
 unsigned config_listener_diff(const struct config *from, const struct config *to,
-                              struct buffer *lines)
+                              config_changed *tell, void *context)
 {
         unsigned count = 0;
-        char     key[LISTENER_KEY_SIZE];
 
         for (unsigned i = 0; i < from->listener_count; i++) {
                 const struct config_listener *here  = &from->listeners[i];
                 int                           index = find(to, here->type, str_of(here->name));
 
-                if (index >= 0) {
-                        count += diff_options(here, &to->listeners[index], lines);
-                        continue;
-                }
-                config_listener_key(here, key);
-                buffer_printf(lines, "%s: %s -> none\n", key, here->bind);
+                if (index >= 0)
+                        count += diff_options(here, &to->listeners[index], tell, context);
+                else
+                        tell_whole(here, CONFIG_REMOVED, tell, context);
         }
         for (unsigned i = 0; i < to->listener_count; i++) {
                 const struct config_listener *there = &to->listeners[i];
 
-                if (find(from, there->type, str_of(there->name)) >= 0)
-                        continue;
-                config_listener_key(there, key);
-                buffer_printf(lines, "%s: none -> %s\n", key, there->bind);
+                if (find(from, there->type, str_of(there->name)) < 0)
+                        tell_whole(there, CONFIG_ADDED, tell, context);
         }
         return count;
+}
+
+bool config_listener_get(const struct config *config, struct str rest,
+                         char to[static OPTION_VALUE_SIZE])
+{
+        struct str         type_text, name;
+        enum listener_type type;
+        int                index;
+
+        if (!str_cut(&rest, '.', &type_text) || !parse_type(type_text, &type) ||
+            !str_cut(&rest, '.', &name) || (index = find(config, type, name)) < 0)
+                return false;
+
+        const struct config_listener *listener = &config->listeners[index];
+
+        if (rest.ptr == NULL)
+                snprintf(to, OPTION_VALUE_SIZE, "%s", listener->bind);
+        for (size_t i = 0; i < listener_option_count && rest.ptr != NULL; i++) {
+                const struct listener_option *row = &listener_options[i];
+                struct option                 option = row->option;
+                char                          key[ELEMENT_KEY_SIZE];
+
+                if (row->option.key == NULL || !is_key(row, rest, &option, key) ||
+                    !(row->types & (1u << type)))
+                        continue;
+                option_format(&option, listener, to);
+                return true;
+        }
+        return rest.ptr == NULL;
 }
 
 void config_listener_key(const struct config_listener *listener, char to[static LISTENER_KEY_SIZE])
@@ -282,37 +319,40 @@ bool config_listener_same(const struct config_listener *a, const struct config_l
 }
 
 static unsigned diff_option(const struct option *option, const struct config_listener *from,
-                            const struct config_listener *to, struct buffer *lines)
+                            const struct config_listener *to, config_changed *tell, void *context)
 {
-        char key[LISTENER_KEY_SIZE], old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
+        char key[LISTENER_KEY_SIZE], whole[2 * LISTENER_KEY_SIZE];
+        char old[OPTION_VALUE_SIZE], fresh[OPTION_VALUE_SIZE];
 
         if (option->kind == OPTION_SECTION || option_same(option, from, to))
                 return 0;
         config_listener_key(from, key);
+        snprintf(whole, sizeof(whole), "%s.%s", key, option->key);
         option_format(option, from, old);
         option_format(option, to, fresh);
-        buffer_printf(lines, "%s.%s: %s -> %s%s\n", key, option->key, old, fresh,
-                      option->reloadable ? "" : " (needs a restart)");
+        tell(context, &(struct config_change){ CONFIG_CHANGED, whole, old, fresh,
+                                               !option->reloadable });
         return !option->reloadable;
 }
 
 static unsigned diff_options(const struct config_listener *from, const struct config_listener *to,
-                             struct buffer *lines)
+                             config_changed *tell, void *context)
 {
         unsigned count = 0;
         char     key[LISTENER_KEY_SIZE], element_key[ELEMENT_KEY_SIZE];
 
         config_listener_key(from, key);
         if (strcmp(from->bind, to->bind) != 0)
-                buffer_printf(lines, "%s: %s -> %s\n", key, from->bind, to->bind);
+                tell(context, &(struct config_change){ CONFIG_CHANGED, key, from->bind, to->bind,
+                                                       false });
         for (size_t i = 0; i < listener_option_count; i++) {
                 const struct listener_option *row = &listener_options[i];
                 struct option                 option;
 
                 if (row->count == 0)
-                        count += diff_option(&row->option, from, to, lines);
+                        count += diff_option(&row->option, from, to, tell, context);
                 for (unsigned n = 1; element(row, n, &option, element_key); n++)
-                        count += diff_option(&option, from, to, lines);
+                        count += diff_option(&option, from, to, tell, context);
         }
         return count;
 }

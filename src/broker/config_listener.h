@@ -88,9 +88,13 @@ bool config_listener_set(struct config *config, struct str rest, struct str valu
 /* What no key shows alone; adds what is wrong to `errors`, as config_check() does. */
 void config_listener_check(struct config *config, const char *where, struct config_errors *errors);
 
-/* config_diff()'s part of the listeners. */
+/* config_diff()'s part of the listeners, and config_get()'s. */
+struct config_change;
 unsigned config_listener_diff(const struct config *from, const struct config *to,
-                              struct buffer *lines);
+                              void (*tell)(void *context, const struct config_change *change),
+                              void *context);
+bool     config_listener_get(const struct config *config, struct str rest,
+                             char to[static OPTION_VALUE_SIZE]);
 
 /* The same address and options. */
 bool config_listener_same(const struct config_listener *a, const struct config_listener *b);

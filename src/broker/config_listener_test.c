@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/config.h"
+#include "broker/test_changes.h"
 #include "unit.h"
 
 /* The static one is large, and made anew by each. */
@@ -182,7 +183,7 @@ TEST(a_difference_names_every_key)
         set(to, "listener.unix.stays.access.2", "deny all");
         set(to, "listener.unix.stays.versions", "5,3.1");
         set(to, "listener.unix.new", "/new");
-        EXPECT_EQ(config_diff(&from, to, &lines), 0);
+        EXPECT_EQ(config_diff(&from, to, add_change, &lines), 0);
         EXPECT(str_eq(buffer_str(&lines),
                       STR("listener.tcp.a: 1884 -> 1885\n"
                           "listener.tcp.a.backlog: 1024 -> 7\n"

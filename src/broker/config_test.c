@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/test_changes.h"
 #include "unit.h"
 
 static char folder[] = "/tmp/linnet-config-XXXXXX";
@@ -189,13 +190,13 @@ TEST(a_difference_says_what_needs_a_restart)
 
         config_init(&from);
         to = from;
-        EXPECT_EQ(config_diff(&from, &to, &lines), 0);
+        EXPECT_EQ(config_diff(&from, &to, add_change, &lines), 0);
         EXPECT_EQ(buffer_len(&lines), 0);
 
         EXPECT(config_set(&to, STR("log.level"), STR("debug"), why));
         EXPECT(config_set(&to, STR("node.name"), STR("x"), why));
         EXPECT(config_set(&to, STR("listener.tcp.other"), STR("1884"), why));
-        EXPECT_EQ(config_diff(&from, &to, &lines), 1);
+        EXPECT_EQ(config_diff(&from, &to, add_change, &lines), 1);
         EXPECT(str_eq(buffer_str(&lines),
                       STR("node.name: \"linnet@127.0.0.1\" -> \"x\" (needs a restart)\n"
                           "log.level: info -> debug\n"
@@ -203,6 +204,50 @@ TEST(a_difference_says_what_needs_a_restart)
                           "listener.tcp.other: none -> 1884\n")),
                "%.*s", STR_ARGS(buffer_str(&lines)));
         buffer_deinit(&lines);
+}
+
+TEST(a_value_is_got_by_its_key)
+{
+        static const struct row {
+                struct str key;
+                const char *value;              /* NULL: there is none */
+        } rows[] = {
+                { STR("mqtt.max_qos"), "1" },
+                { STR("node.name"), "\"linnet@127.0.0.1\"" },
+                { STR("listener.tcp.one"), "1884" },
+                { STR("listener.tcp.one.backlog"), "7" },
+                { STR("listener.tcp.one.access.2"), "\"deny all\"" },
+                { STR("listener.tls.two.key_password"), NULL },
+                { STR("listener.tcp.two"), NULL },
+                { STR("listener.tcp.one.certfile"), NULL },
+                { STR("listener.tcp.one.nothing"), NULL },
+                { STR("listener."), NULL },
+                { STR("listener.tcp"), NULL },
+                { STR("auth.jwt.secret"), "(secret)" },
+                { STR("auth.user.1.password"), NULL },
+                { STR(""), NULL },
+        };
+        static const char *const set[][2] = {
+                { "mqtt.max_qos", "1" }, { "listener.tcp.one", "1884" },
+                { "listener.tcp.one.backlog", "7" }, { "listener.tcp.one.access.1", "allow all" },
+                { "listener.tcp.one.access.2", "deny all" }, { "auth.jwt.secret", "hush" },
+                { "auth.user.1.password", "hush" },
+        };
+        struct config     config;
+        const struct row *row;
+        char              text[OPTION_WHY_SIZE > OPTION_VALUE_SIZE ? OPTION_WHY_SIZE
+                                                                   : OPTION_VALUE_SIZE];
+
+        config_init(&config);
+        for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+                EXPECT(config_set(&config, str_of(set[i][0]), str_of(set[i][1]), text), "%s: %s",
+                       set[i][0], text);
+        EACH(rows, row) {
+                EXPECT(config_get(&config, row->key, text) == (row->value != NULL), "%.*s",
+                       STR_ARGS(row->key));
+                EXPECT(row->value == NULL || strcmp(text, row->value) == 0, "%.*s: %s",
+                       STR_ARGS(row->key), text);
+        }
 }
 
 TEST(listeners_are_bounded)
@@ -285,7 +330,7 @@ TEST(a_difference_tells_no_secret)
         EXPECT(config_set(&from, STR("auth.user.1.password"), STR("old"), why));
         to = from;
         EXPECT(config_set(&to, STR("auth.user.1.password"), STR("new"), why));
-        EXPECT_EQ(config_diff(&from, &to, &lines), 0);
+        EXPECT_EQ(config_diff(&from, &to, add_change, &lines), 0);
         EXPECT(str_eq(buffer_str(&lines), STR("auth.user: 1 -> 1\n")), "%.*s",
                STR_ARGS(buffer_str(&lines)));
         buffer_deinit(&lines);
@@ -328,5 +373,6 @@ SUITE(config, CASE(defaults), CASE(a_file_is_read), CASE(all_errors_are_told),
       CASE(what_is_no_text_is_not_read_in_part),
       CASE(files_that_include_each_other_come_to_an_end),
       CASE(the_environment_comes_last), CASE(a_difference_says_what_needs_a_restart),
+      CASE(a_value_is_got_by_its_key),
       CASE(listeners_are_bounded), CASE(a_chain_names_its_line),
       CASE(rows_of_names_and_passwords), CASE(a_difference_tells_no_secret))

@@ -298,3 +298,22 @@ void doors_close(struct doors *doors, struct shard *shard)
         for (unsigned i = 0; i < doors->now.count; i++)
                 gate_close(doors->now.gates[i], shard);
 }
+
+void doors_see(const struct doors *doors,
+               void (*see)(void *context, const struct door_view *view), void *context)
+{
+        for (unsigned i = 0; i < doors->now.count; i++) {
+                struct gate            *gate = doors->now.gates[i];
+                struct client_listener *root = client_listener_root(&gate->clients);
+                struct door_view        view = {
+                        .name        = gate->name,
+                        .address     = gate->config.bind,
+                        .connections = atomic_load(&root->connections),
+                        .max         = gate->config.max_connections,
+                        .refused     = atomic_load(&root->refused),
+                        .denied      = atomic_load(&root->denied),
+                };
+
+                see(context, &view);
+        }
+}

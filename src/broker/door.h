@@ -38,6 +38,16 @@ void doors_shut(struct doors *doors);   /* closes all, when no shard runs any mo
  * nobody else can have put another there. */
 void doors_hide(struct doors *doors);
 
+/* Shows each listener as it is open now; by the thread that changes them. */
+struct door_view {
+        const char *name, *address;             /* "tcp:external" */
+        uint32_t    connections, max;           /* max 0: no limit */
+        uint64_t    refused, denied;
+};
+
+void doors_see(const struct doors *doors,
+               void (*see)(void *context, const struct door_view *view), void *context);
+
 /* Accepts no more on this shard, when nothing is committed any more. */
 void doors_close(struct doors *doors, struct shard *shard) ON_SHARD;
 

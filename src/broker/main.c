@@ -8,18 +8,19 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "broker/rules.h"
 #include "broker/privilege.h"
+#include "broker/reload.h"
+#include "broker/rules.h"
 #include "broker/server.h"
+#include "broker/sources.h"
+#include "broker/upkeep.h"
 #include "services/sys/version.h"
 
-enum { SETS_MAX = 64, EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2 };
 
 struct arguments {
-        const char *file;               /* NULL: none */
-        bool        test;
-        struct str  sets[SETS_MAX];     /* -o KEY=VALUE */
-        unsigned    set_count;
+        struct sources sources;
+        bool           test;
 };
 
 static void usage(FILE *out)
@@ -43,7 +44,7 @@ static bool is(const char *argument, const char *brief, const char *full)
         return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
 }
 
-static bool add_set(struct arguments *out, const char *set)
+static bool add_set(struct sources *out, const char *set)
 {
         if (out->set_count == SETS_MAX) {
                 fprintf(stderr, "linnetd: more than %d options by -o; put them into a file and "
@@ -62,9 +63,9 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out, int *c
                 bool has_next = i + 1 < argc;
 
                 if (is(argv[i], "-c", "--config") && has_next) {
-                        out->file = argv[++i];
+                        out->sources.file = argv[++i];
                 } else if (strcmp(argv[i], "-o") == 0 && has_next) {
-                        if (!add_set(out, argv[++i])) {
+                        if (!add_set(&out->sources, argv[++i])) {
                                 *code = EXIT_USAGE;
                                 return false;
                         }
@@ -89,29 +90,14 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out, int *c
         return true;
 }
 
-/* Defaults, file, environment, then -o. What is wrong is printed, all of it. */
-static bool load(const struct arguments *arguments, struct config *out)
+/* What is wrong is printed, all of it. */
+static bool load(const struct sources *sources, struct config *out)
 {
         struct config_errors errors = { .count = 0 };
+        bool                 good   = sources_load(sources, out, &errors);
 
-        config_init(out);
-        config_load(out, arguments->file, &errors);
-        for (unsigned i = 0; i < arguments->set_count; i++) {
-                struct str value = arguments->sets[i], key;
-                char       why[OPTION_WHY_SIZE];
-
-                if (!str_cut(&value, '=', &key) || value.ptr == NULL)
-                        config_error(&errors, "-o %.*s: KEY=VALUE is wanted", STR_ARGS(key));
-                else if (!config_set(out, key, value, why))
-                        config_error(&errors, "-o %.*s: %s", STR_ARGS(key), why);
-        }
-        if (arguments->set_count > 0 && errors.count == 0)
-                config_check(out, "-o", &errors);
-        if (errors.count > 0)
+        if (!good)
                 fprintf(stderr, "%.*s\n", STR_ARGS(buffer_str(&errors.text)));
-
-        bool good = errors.count == 0;
-
         config_errors_deinit(&errors);
         return good;
 }
@@ -129,11 +115,6 @@ static int test(const struct config *config)
         return EXIT_SUCCESS;
 }
 
-static struct log_config log_of(const struct config *config)
-{
-        return (struct log_config){ config->log_level, config->log_format, config->log_file };
-}
-
 /* As many connections as the kernel lets this user have. */
 static void raise_descriptor_limit(void)
 {
@@ -146,92 +127,6 @@ static void raise_descriptor_limit(void)
                 LOG(INFO, "limits.descriptors", F_U64("max", limit.rlim_cur));
 }
 
-/* What a running broker takes of a new configuration. */
-static void take_reloadable(struct config *config, const struct config *next)
-{
-        config->settings     = next->settings;
-        config->auth         = next->auth;
-        config->acl_format   = next->acl_format;
-        config->acl_watch_ms = next->acl_watch_ms;
-        config->log_level    = next->log_level;
-        config->log_format   = next->log_format;
-        memcpy(config->acl_file, next->acl_file, sizeof config->acl_file);
-        memcpy(config->log_file, next->log_file, sizeof config->log_file);
-        memcpy(config->listeners, next->listeners, sizeof config->listeners);
-        config->listener_count = next->listener_count;
-}
-
-static void log_difference(const struct config *from, const struct config *to)
-{
-        struct buffer lines = { 0 };
-        struct str    rest, line;
-
-        config_diff(from, to, &lines);
-        for (rest = buffer_str(&lines); rest.len > 0 && str_cut(&rest, '\n', &line);)
-                LOG(INFO, "reload.change", F_STR("option", line));
-        buffer_deinit(&lines);
-}
-
-/* All of it, as far as a running broker can, or nothing: a bad file, a listener that cannot be
- * opened, a log that cannot be written change nothing. */
-static void reload(const struct arguments *arguments, struct config *config, struct server *server)
-{
-        static struct config next, then;        /* too large for a stack one likes to look at */
-        struct log_config    log;
-
-        if (!load(arguments, &next)) {
-                LOG(ERROR, "reload.refused", F_TEXT("reason", "see the lines above"));
-                return;
-        }
-        log_difference(config, &next);
-        then = *config;
-        take_reloadable(&then, &next);
-        log = log_of(&then);
-        if (!log_configure(&log)) {
-                LOG(ERROR, "reload.refused", F_TEXT("reason", strerror(errno)),
-                    F_TEXT("file", then.log_file));
-                return;
-        }
-        if (!server_apply(server, &then)) {
-                log = log_of(config);
-                (void)log_configure(&log);
-                LOG(ERROR, "reload.refused", F_TEXT("reason", "see the lines above"));
-                return;
-        }
-        *config = then;
-        if (!log_reopen())
-                LOG(ERROR, "log.unusable", F_TEXT("file", config->log_file),
-                    F_TEXT("reason", strerror(errno)));
-        LOG(INFO, "reload.done");
-}
-
-/* 0: none has come in that time (0: however long it takes). */
-static int wait_for_signal(const sigset_t *signals, uint32_t wait_ms)
-{
-        const struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000l };
-        int signal_number = sigtimedwait(signals, NULL, wait_ms > 0 ? &wait : NULL);
-
-        if (signal_number > 0)
-                return signal_number;
-        return errno == EAGAIN || errno == EINTR ? 0 : SIGTERM;
-}
-
-enum { LOOK_MS_MAX = 2000 };            /* within which a ban is in its file */
-
-/* The shorter of the two, unless that is 0: never. */
-static uint32_t shorter(uint32_t a_ms, uint32_t b_ms)
-{
-        return b_ms == 0 || (a_ms != 0 && a_ms < b_ms) ? a_ms : b_ms;
-}
-
-static void look_after(struct supervisor *supervisor, struct server *server)
-{
-        if (supervisor->beat_ms > 0 && server_beats(server))
-                supervisor_tell(supervisor, "WATCHDOG=1");
-        if (!server_look(server))
-                LOG(ERROR, "reload.failed", F_TEXT("reason", "out of memory"));
-}
-
 static void close_sockets(struct supervisor *supervisor)
 {
         char names[SUPERVISOR_NAME_SIZE];
@@ -242,11 +137,11 @@ static void close_sockets(struct supervisor *supervisor)
                     F_TEXT("hint", "give a listener the name of the socket"));
 }
 
-static int serve(const struct arguments *arguments, struct config *config)
+static int serve(const struct sources *sources, struct config *config)
 {
         static struct supervisor supervisor;
         struct server           *server;
-        sigset_t                 signals;
+        struct upkeep           *upkeep;
         int                      signal_number;
 
         supervisor_init(&supervisor);
@@ -255,35 +150,22 @@ static int serve(const struct arguments *arguments, struct config *config)
 
         if (server == NULL)
                 return EXIT_FAILURE;
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGHUP);
-        if (!server_start(server)) {
+        upkeep = upkeep_new(sources, config, server, &supervisor);
+        if (upkeep == NULL || !server_start(server)) {
+                upkeep_free(upkeep);
                 server_stop(server);
                 return EXIT_FAILURE;
         }
         supervisor_tell(&supervisor, "READY=1");
-        do {
-                signal_number = wait_for_signal(&signals,
-                                                shorter(shorter(config->acl_watch_ms,
-                                                                supervisor.beat_ms),
-                                                        LOOK_MS_MAX));
-                if (signal_number == SIGHUP) {
-                        supervisor_reloading(&supervisor);
-                        reload(arguments, config, server);
-                        supervisor_tell(&supervisor, "READY=1");
-                } else if (signal_number == 0) {
-                        look_after(&supervisor, server);
-                }
-        } while (signal_number == SIGHUP || signal_number == 0);
+        signal_number = upkeep_run(upkeep);
+        upkeep_free(upkeep);
         supervisor_tell(&supervisor, "STOPPING=1");
         LOG(INFO, "broker.stopping", F_TEXT("signal", strsignal(signal_number)));
         server_stop(server);
         return EXIT_SUCCESS;
 }
 
-/* Before any thread is made: all of them are to leave these to sigwait(). */
+/* Before any thread is made: all of them are to leave these to the main thread's loop. */
 static void block_signals(void)
 {
         sigset_t signals;
@@ -299,7 +181,7 @@ static void block_signals(void)
 int main(int argc, char **argv)
 {
         static struct config config;
-        struct arguments     arguments = { .file = NULL };
+        struct arguments     arguments = { .test = false };
         struct log_config    log;
         struct confinement   confinement;
         char                 why[PRIVILEGE_WHY_SIZE];
@@ -308,7 +190,7 @@ int main(int argc, char **argv)
         umask(077);
         if (!parse_arguments(argc, argv, &arguments, &code))
                 return code;
-        if (!load(&arguments, &config))
+        if (!load(&arguments.sources, &config))
                 return EXIT_FAILURE;
         if (arguments.test)
                 return test(&config);
@@ -325,7 +207,7 @@ int main(int argc, char **argv)
         }
         privilege_log(&confinement);
         raise_descriptor_limit();
-        code = serve(&arguments, &config);
+        code = serve(&arguments.sources, &config);
         log_stop();
         return code;
 }

@@ -12,6 +12,10 @@ OPTION("confine", SWITCH, confine, 0, 1, FIXED,
        "it runs no program, writes nowhere but beneath data_dir, log.file's folder and those of "
        "Unix sockets, and gives up system calls that it never needs (Landlock, seccomp)")
 
+OPTION("control.socket", TEXT, control_socket, 0, 0, FIXED,
+       "the Unix socket where linnet ctl asks, for root and the broker's own user; empty: control "
+       "beneath data_dir; off: none")
+
 SECTION("Durability")
 OPTION_ENUM("durability", durability, option_durabilities, FIXED,
             "what an acknowledgement promises: strict, it is on disk; relaxed, at QoS 1 it will be "

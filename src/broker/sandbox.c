@@ -28,6 +28,7 @@ enum {
         CHANGES = WRITES | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                   LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SOCK |
                   LANDLOCK_ACCESS_FS_REFER,
+        SOCKETS = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE,
         HANDLED = CHANGES | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
                   LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
                   LANDLOCK_ACCESS_FS_MAKE_SYM,
@@ -79,11 +80,11 @@ static bool allow_all(int rules, const struct config *config, long abi)
 
         if (config->log_file[0] != '\0')
                 good = good && allow_folder_of(rules, config->log_file, known(WRITES, abi));
+        if (config->control_socket[0] != '\0')
+                good = good && allow_folder_of(rules, config->control_socket, SOCKETS);
         for (unsigned i = 0; i < config->listener_count; i++)
                 if (config->listeners[i].type == LISTENER_UNIX)
-                        good = good && allow_folder_of(rules, config->listeners[i].bind,
-                                                       LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                                                       LANDLOCK_ACCESS_FS_REMOVE_FILE);
+                        good = good && allow_folder_of(rules, config->listeners[i].bind, SOCKETS);
         return good;
 }
 

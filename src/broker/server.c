@@ -17,6 +17,7 @@
 #include "core/alarm.h"
 #include "core/shard.h"
 #include "net/http_client.h"
+#include "services/admin/admin.h"
 #include "services/auth/auth.h"
 #include "services/certificates/certificates.h"
 #include "services/guard/guard.h"
@@ -47,6 +48,7 @@ struct server {
         struct beside           store_beside;
         struct certificates    *certificates;
         struct beside           certificates_beside;
+        struct admin           *admin;
         struct sys             *sys;
         struct delayed         *delayed;
         struct guard           *guard;
@@ -140,6 +142,22 @@ static bool recover_store(struct server *server)
 static void close_store(struct server *server)
 {
         store_free(server->store);
+}
+
+static bool open_admin(struct server *server)
+{
+        struct poll *poll = poll_epoll_new();
+
+        if (poll != NULL)
+                server->admin = admin_new(&server->broker, poll);
+        if (server->admin == NULL)
+                poll_free(poll);
+        return server->admin != NULL;
+}
+
+static void close_admin(struct server *server)
+{
+        admin_free(server->admin);
 }
 
 static bool open_services(struct server *server)
@@ -289,6 +307,7 @@ static const struct {
         { "data_dir", open_data_dir, NULL },
         { "broker", open_broker, close_broker },
         { "store", open_store, close_store },
+        { "admin", open_admin, close_admin },
         { "services", open_services, close_services },
         { "http", open_http, close_http },
         { "auth", open_auth, close_auth },
@@ -438,6 +457,21 @@ bool server_look(struct server *server)
 {
         guard_save(server->guard);
         return rules_look(&server->rules, &server->config);
+}
+
+struct admin *server_admin(struct server *server)
+{
+        return server->admin;
+}
+
+struct guard *server_guard(struct server *server)
+{
+        return server->guard;
+}
+
+struct doors *server_doors(struct server *server)
+{
+        return server->doors;
 }
 
 bool server_beats(struct server *server)

@@ -5,6 +5,9 @@
 #include "broker/config.h"
 #include "broker/supervisor.h"
 
+struct admin;
+struct doors;
+struct guard;
 struct server;
 
 /* Everything but the threads, in the order of the start list. NULL when something failed, after
@@ -19,6 +22,11 @@ bool server_apply(struct server *server, const struct config *config);
 
 /* Files that are watched: applies those that have changed. False without memory. */
 bool server_look(struct server *server);
+
+/* The actor that answers operators: its loop is for the thread that starts and stops the server. */
+struct admin *server_admin(struct server *server);
+struct guard *server_guard(struct server *server);
+struct doors *server_doors(struct server *server);
 
 /* Whether every shard has turned since the last time this was asked. */
 bool server_beats(struct server *server);

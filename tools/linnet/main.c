@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl.h"
 #include "passwd.h"
 #include "services/sys/version.h"
 #include "store.h"
@@ -9,6 +10,8 @@
 static const char help[] =
         "linnet pub -t TOPIC {-m TEXT | -n | -l | -s | -f FILE} [options]    publishes\n"
         "linnet sub -t FILTER... [options]                                   subscribes\n"
+        "linnet ctl COMMAND...                                              asks a broker;\n"
+        "                                                       linnet ctl --help\n"
         "linnet passwd [-c] FILE USER                                        sets a password;\n"
         "                                                       linnet passwd --help\n"
         "linnet store {check | dump | compact} [PATH]           a stopped broker's store;\n"
@@ -56,6 +59,8 @@ int main(int argc, char **argv)
                 return fputs(help, stdout) < 0;
         if (argc >= 2 && strcmp(argv[1], "store") == 0)
                 return store_run(argc - 2, argv + 2);
+        if (argc >= 2 && strcmp(argv[1], "ctl") == 0)
+                return ctl_run(argc - 2, argv + 2);
         if (argc >= 2 && strcmp(argv[1], "passwd") == 0)
                 return passwd_run(argc - 2, argv + 2);
         if (argc >= 2 && strcmp(argv[1], "pub") == 0) {

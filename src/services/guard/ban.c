@@ -220,6 +220,15 @@ const char *ban_kind_name(enum ban_kind kind)
         return kind_names[kind];
 }
 
+enum ban_kind ban_kind_of(struct str name)
+{
+        unsigned kind = 0;
+
+        while (kind < BAN_KINDS && !str_eq(name, str_of(kind_names[kind])))
+                kind++;
+        return (enum ban_kind)kind;
+}
+
 static void write_word(struct buffer *to, struct str word)
 {
         if (word.len == 0 || str_eq(word, STR("-")))
@@ -301,9 +310,7 @@ bool ban_read_line(char *line, size_t len, struct ban *out)
         if (count < WORDS || rest.ptr != NULL || !read_number(words[2], &out->until_s) ||
             !read_number(words[3], &out->at_s))
                 return false;
-        for (unsigned kind = 0; kind < BAN_KINDS; kind++)
-                if (str_eq(words[0], str_of(kind_names[kind])))
-                        out->kind = (enum ban_kind)kind;
+        out->kind = ban_kind_of(words[0]);
         out->what = words[1];
         out->by   = words[4];
         out->why  = words[5];

@@ -60,6 +60,7 @@ void ban_write_line(struct buffer *to, const struct ban *ban);
 /* Takes the line apart in place; false when it is none. */
 bool ban_read_line(char *line, size_t len, struct ban *out);
 
-const char *ban_kind_name(enum ban_kind kind);
+const char   *ban_kind_name(enum ban_kind kind);
+enum ban_kind ban_kind_of(struct str name);     /* BAN_KINDS: none is called so */
 
 #endif

@@ -72,7 +72,7 @@ static enum ban_result add_locked(struct guard *guard, const struct ban *ban, ui
 }
 
 /* Clients that it matches are disconnected within a second. */
-static void add(struct guard *guard, const struct ban *ban)
+enum ban_result guard_ban(struct guard *guard, const struct ban *ban)
 {
         enum ban_result result;
 
@@ -89,6 +89,38 @@ static void add(struct guard *guard, const struct ban *ban)
                     F_TEXT("why", result == BAN_FULL ? "there are as many as may be"
                                   : result == BAN_INVALID ? "no network, or too long"
                                                           : "no memory"));
+        return result;
+}
+
+bool guard_unban(struct guard *guard, enum ban_kind kind, struct str what)
+{
+        bool found;
+
+        lock_take(&guard->lock);
+        found = ban_remove(&guard->bans, kind, what);
+        if (found)
+                atomic_store_explicit(&guard->changes, guard->bans.changes, memory_order_release);
+        lock_release(&guard->lock);
+        if (found)
+                LOG(WARNING, "ban.removed", F_TEXT("kind", ban_kind_name(kind)),
+                    F_STR("what", what));
+        return found;
+}
+
+bool guard_see_bans(struct guard *guard, size_t *at, unsigned max,
+                    void (*see)(void *context, const struct ban *ban), void *context)
+{
+        const struct ban *ban   = NULL;
+        uint64_t          now   = clock_read().wall_us / 1000000;
+        unsigned          count = 0;
+
+        lock_take(&guard->lock);
+        while (count < max && (ban = ban_next(&guard->bans, at, now)) != NULL) {
+                see(context, ban);
+                count++;
+        }
+        lock_release(&guard->lock);
+        return ban != NULL;
 }
 
 /* Names may be empty, `peer` NULL. */
@@ -135,7 +167,7 @@ ON_SHARD static void ban_by_rule(struct guard *guard, const struct shard *shard,
                 .until_s = now_s(shard) + for_s,
         };
 
-        add(guard, &ban);
+        guard_ban(guard, &ban);
 }
 
 /* ---- what counts by address ------------------------------------------------------------------ */
@@ -432,7 +464,7 @@ static bool write_file(const char *path, struct str bytes)
         return good && rename(next, path) == 0;
 }
 
-void guard_save(struct guard *guard)
+bool guard_save(struct guard *guard)
 {
         struct buffer     text = { 0 };
         const struct ban *ban;
@@ -441,7 +473,7 @@ void guard_save(struct guard *guard)
 
         if (guard->path[0] == '\0' ||
             atomic_load_explicit(&guard->changes, memory_order_acquire) == guard->saved_changes)
-                return;
+                return true;
         buffer_append(&text, STR("# kind what until at by why; times in seconds since 1970\n"));
         lock_take(&guard->lock);
         changes = guard->bans.changes;
@@ -456,6 +488,7 @@ void guard_save(struct guard *guard)
                     F_TEXT("reason", strerror(errno)));
         }
         buffer_deinit(&text);
+        return guard->saved_changes == changes;
 }
 
 struct guard *guard_new(struct broker *broker, const char *folder)
