@@ -301,6 +301,16 @@ void config_listener_terms(const struct config_listener *listener, struct client
                                             : UINT32_MAX;       /* the whole upgrade tells it */
 }
 
+void config_listener_tls(const struct config_listener *listener, struct tls_config *out)
+{
+        *out = listener->tls;
+        if (out->alpn[0] == '\0')
+                snprintf(out->alpn, sizeof out->alpn, "%s",
+                         listener->type == LISTENER_WSS ? "http/1.1" : "mqtt");
+        if (listener->identity_as_username && out->username == TLS_NAME_NONE)
+                out->username = TLS_NAME_CN;
+}
+
 bool config_listener_same(const struct config_listener *a, const struct config_listener *b)
 {
         bool same = strcmp(a->bind, b->bind) == 0;

@@ -102,6 +102,9 @@ bool config_listener_same(const struct config_listener *a, const struct config_l
 /* What its clients know of it, but for its name; points into the listener. */
 void config_listener_terms(const struct config_listener *listener, struct client_listener *out);
 
+/* What it says of TLS, with what follows from the rest of it. */
+void config_listener_tls(const struct config_listener *listener, struct tls_config *out);
+
 /* "listener.tcp.external" */
 enum { LISTENER_KEY_SIZE = 64 };
 void config_listener_key(const struct config_listener *listener, char to[static LISTENER_KEY_SIZE]);

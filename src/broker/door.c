@@ -1,6 +1,5 @@
 #include "broker/door.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -74,18 +73,13 @@ static bool has(const struct gate_set *set, const struct gate *gate)
         return false;
 }
 
-/* What the listener says of TLS, with what follows from the rest of it. `old`: whose place it
- * takes, or NULL. */
+/* `old`: whose place it takes, or NULL. */
 static bool read_certificates(struct doors *doors, struct gate *gate, const struct gate *old)
 {
         struct tls_config *tls = &gate->config.tls;
         char               why[TLS_WHY_SIZE];
 
-        if (tls->alpn[0] == '\0')
-                snprintf(tls->alpn, sizeof tls->alpn, "%s",
-                         gate->config.type == LISTENER_WSS ? "http/1.1" : "mqtt");
-        if (gate->config.identity_as_username && tls->username == TLS_NAME_NONE)
-                tls->username = TLS_NAME_CN;
+        config_listener_tls(&gate->asked, tls);
         if (old != NULL && memcmp(&old->config.tls, tls, sizeof *tls) == 0)
                 gate->certificates = old->certificates;
         else

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "broker/inspection.h"
 #include "broker/privilege.h"
 #include "broker/reload.h"
-#include "broker/rules.h"
 #include "broker/server.h"
 #include "broker/sources.h"
 #include "broker/upkeep.h"
@@ -29,7 +29,8 @@ static void usage(FILE *out)
               "usage: linnetd [-c FILE] [-o KEY=VALUE]... [-t]\n\n"
               "  -c FILE        read options from FILE\n"
               "  -o KEY=VALUE   set one option, after the file and the environment\n"
-              "  -t             check the configuration and exit\n"
+              "  -t             check the configuration and the files that it names, and exit:\n"
+              "                 0 it is good, 1 it is not\n"
               "  --reference    print the reference of all options (Markdown)\n"
               "  -V, --version\n"
               "  -h, --help\n\n"
@@ -97,22 +98,29 @@ static bool load(const struct sources *sources, struct config *out)
         bool                 good   = sources_load(sources, out, &errors);
 
         if (!good)
-                fprintf(stderr, "%.*s\n", STR_ARGS(buffer_str(&errors.text)));
+                fprintf(stderr, "%.*s", STR_ARGS(buffer_str(&errors.text)));
         config_errors_deinit(&errors);
         return good;
 }
 
-/* The files that it names, too. */
+/* The files that it names, too, as the user who is to read them. */
 static int test(const struct config *config)
 {
-        char why[RULES_WHY_SIZE];
+        struct config_errors errors = { .count = 0 };
+        char                 why[PRIVILEGE_WHY_SIZE];
+        bool                 good;
 
-        if (!rules_test(config, why)) {
-                fprintf(stderr, "%s\n", why);
-                return EXIT_FAILURE;
-        }
-        puts("the configuration is good");
-        return EXIT_SUCCESS;
+        if (privilege_become(config, why))
+                inspect(config, &errors);
+        else
+                config_error(&errors, "%s", why);
+        good = errors.count == 0;
+        if (good)
+                puts("the configuration is good");
+        else
+                fprintf(stderr, "%.*s", STR_ARGS(buffer_str(&errors.text)));
+        config_errors_deinit(&errors);
+        return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* As many connections as the kernel lets this user have. */

@@ -74,25 +74,40 @@ static bool become(const struct config *config, const struct passwd *user,
         return false;
 }
 
-bool privilege_drop(const struct config *config, char why[static PRIVILEGE_WHY_SIZE])
+/* Whom to become; *user NULL: nobody. False: `why`. */
+static bool find_user(const struct config *config, const struct passwd **user,
+                      char why[static PRIVILEGE_WHY_SIZE])
 {
-        bool                 named = config->user[0] != '\0';
-        const struct passwd *user;
+        bool named = config->user[0] != '\0';
 
+        *user = NULL;
         if (geteuid() != 0)
                 return true;
-        user = getpwnam(named ? config->user : DEFAULT_USER);
-        if (user == NULL && !named)
-                return true;            /* privilege_log() says so */
-        if (user == NULL) {
+        *user = getpwnam(named ? config->user : DEFAULT_USER);
+        if (*user == NULL && named) {
                 snprintf(why, PRIVILEGE_WHY_SIZE, "user: there is no user '%.64s': make it (useradd"
                                                   " --system %.64s), or name another",
                          config->user, config->user);
                 return false;
         }
-        if (user->pw_uid == 0)
-                return true;            /* asked for */
-        return give_paths(config, user, why) && become(config, user, why);
+        if (*user != NULL && (*user)->pw_uid == 0)
+                *user = NULL;           /* asked for; privilege_log() says so */
+        return true;
+}
+
+bool privilege_drop(const struct config *config, char why[static PRIVILEGE_WHY_SIZE])
+{
+        const struct passwd *user;
+
+        return find_user(config, &user, why) &&
+               (user == NULL || (give_paths(config, user, why) && become(config, user, why)));
+}
+
+bool privilege_become(const struct config *config, char why[static PRIVILEGE_WHY_SIZE])
+{
+        const struct passwd *user;
+
+        return find_user(config, &user, why) && (user == NULL || become(config, user, why));
 }
 
 void privilege_confine(const struct config *config, struct confinement *out)

@@ -14,6 +14,9 @@ enum { PRIVILEGE_WHY_SIZE = 256 };
  * False, and `why` is one sentence. */
 bool privilege_drop(const struct config *config, char why[static PRIVILEGE_WHY_SIZE]);
 
+/* The same, but nothing is made. */
+bool privilege_become(const struct config *config, char why[static PRIVILEGE_WHY_SIZE]);
+
 /* Each NULL, or why it is not so: the kernel lacks it, or `confine` is off. */
 struct confinement {
         const char *no_new_privileges, *landlock, *seccomp;

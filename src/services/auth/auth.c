@@ -137,6 +137,23 @@ struct auth *auth_new(struct broker *broker, struct http_client *http,
         return NULL;
 }
 
+void auth_inspect(const struct auth_config *config,
+                  void (*tell)(void *context, const char *provider, const char *why),
+                  void *context)
+{
+        struct str rest = str_of(config->chain), word;
+        char       why[AUTH_WHY_SIZE];
+
+        while (auth_chain_next(&rest, &word)) {
+                const struct auth_kind *kind = auth_kind_find(word);
+                struct auth_data       *data = kind->load(config, why);
+
+                if (data == NULL || (kind->inspect != NULL && !kind->inspect(config, why)))
+                        tell(context, kind->word, why[0] != '\0' ? why : "no memory");
+                auth_data_drop(data);
+        }
+}
+
 void auth_free(struct auth *auth)
 {
         if (auth == NULL)

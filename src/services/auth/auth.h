@@ -26,6 +26,11 @@ struct auth *auth_new(struct broker *broker, struct http_client *http,
                       const struct auth_config *config, const struct hasher_host *host,
                       char why[static AUTH_WHY_SIZE]);
 
+/* Reads what auth_new() would, and tells of each link that could not be made. */
+void auth_inspect(const struct auth_config *config,
+                  void (*tell)(void *context, const char *provider, const char *why),
+                  void *context);
+
 /* When no loop runs any more, after the shards are gone. NULL is nothing. */
 void auth_free(struct auth *auth);
 

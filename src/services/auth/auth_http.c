@@ -9,8 +9,12 @@
 #include "services/auth/auth_link.h"
 #include "services/auth/http_form.h"
 #include "services/auth/permissions.h"
+#include "services/auth/text_file.h"
 
-enum { ERRORS_LOGGED = 5 };             /* a second and shard */
+enum {
+        ERRORS_LOGGED = 5,              /* a second and shard */
+        PEM_BYTES_MAX = 1 << 20,
+};
 
 static const char *const step_names[AUTH_HTTP_STEPS] = { "auth.http.auth_req",
                                                          "auth.http.super_req",
@@ -61,13 +65,29 @@ static void http_data_free(struct auth_data *data)
         mem_free(known);
 }
 
+/* libcurl would say so with the first question only. Empty: there is none. */
+static bool is_readable(const char *key, const char *file, char why[static AUTH_WHY_SIZE])
+{
+        struct buffer text  = { 0 };
+        const char   *wrong = file[0] != '\0' ? text_file_read(file, PEM_BYTES_MAX, &text) : NULL;
+
+        text_file_wipe(&text);
+        if (wrong != NULL)
+                snprintf(why, AUTH_WHY_SIZE, "%s: %.300s: %s", key, file, wrong);
+        return wrong == NULL;
+}
+
 static struct auth_data *load(const struct auth_config *config, char why[static AUTH_WHY_SIZE])
 {
         struct http_data *known = mem_zalloc(sizeof *known);
 
         why[0] = '\0';
-        if (known == NULL)
+        if (known == NULL || !is_readable("auth.http.ca_file", config->http.ca_file, why) ||
+            !is_readable("auth.http.cert_file", config->http.cert_file, why) ||
+            !is_readable("auth.http.key_file", config->http.key_file, why)) {
+                mem_free(known);
                 return NULL;
+        }
         auth_data_init(&known->data, http_data_free);
         known->config = config->http;
         return &known->data;

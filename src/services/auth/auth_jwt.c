@@ -136,6 +136,21 @@ static const char *set_or_null(const char *text)
         return text[0] != '\0' ? text : NULL;
 }
 
+static bool blame_set(const struct auth_jwt_config *jwt, const char *what,
+                      char why[static AUTH_WHY_SIZE])
+{
+        snprintf(why, AUTH_WHY_SIZE, "auth.jwt.jwks_file: %.300s: %s", jwt->jwks_file, what);
+        return false;
+}
+
+static bool inspect(const struct auth_config *config, char why[static AUTH_WHY_SIZE])
+{
+        char what[JWK_WHY_SIZE];
+
+        return config->jwt.jwks_file[0] == '\0' || jwks_inspect(config->jwt.jwks_file, what) ||
+               blame_set(&config->jwt, what, why);
+}
+
 static bool open_beside(struct auth_link *link, const struct auth_config *config,
                         char why[static AUTH_WHY_SIZE])
 {
@@ -156,9 +171,7 @@ static bool open_beside(struct auth_link *link, const struct auth_config *config
         if (link->beside != NULL)
                 return true;
         poll_free(loop.poll);
-        if (what[0] != '\0')
-                snprintf(why, AUTH_WHY_SIZE, "auth.jwt.jwks_file: %.300s: %s", jwks.file, what);
-        return false;
+        return what[0] != '\0' && blame_set(jwt, what, why);
 }
 
 static struct loop *begin_beside(struct auth_link *link)
@@ -480,6 +493,7 @@ const struct auth_kind auth_kind_jwt = {
         .load     = load,
         .wants_http = wants_http,
         .open     = open_beside,
+        .inspect  = inspect,
         .begin    = begin_beside,
         .close    = close_beside,
 };

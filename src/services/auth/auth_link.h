@@ -39,6 +39,8 @@ struct auth_kind {
          * Opened once, after load(); false: `why` as there. */
         bool (*open)(struct auth_link *link, const struct auth_config *config,
                      char why[static AUTH_WHY_SIZE]);
+        /* What open() would say of the files that it reads. NULL: it reads none. */
+        bool (*inspect)(const struct auth_config *config, char why[static AUTH_WHY_SIZE]);
         struct loop *(*begin)(struct auth_link *link);  /* for a thread of its own; or NULL */
         void (*close)(struct auth_link *link);          /* when no thread runs any more */
 

@@ -129,7 +129,7 @@ static const char *source(const struct jwks *jwks)
 }
 
 /* The set that the text is, with one reference; NULL: `why`. */
-static struct snapshot *read_set(const struct jwks *jwks, struct str text, char *why)
+static struct snapshot *read_set(struct str text, bool of_file, char *why)
 {
         struct snapshot *snapshot = mem_zalloc(sizeof *snapshot);
 
@@ -137,7 +137,7 @@ static struct snapshot *read_set(const struct jwks *jwks, struct str text, char 
         if (snapshot == NULL)
                 return NULL;
         atomic_init(&snapshot->refs, 1);
-        if (jwk_add_json(&snapshot->set, text, jwks->target == NULL, why))
+        if (jwk_add_json(&snapshot->set, text, of_file, why))
                 return snapshot;
         snapshot_drop(snapshot);
         return NULL;
@@ -165,7 +165,7 @@ static void say_good(struct jwks *jwks, const struct snapshot *fresh)
 ON_SHARD static void take_text(struct jwks *jwks, struct str text, const char *wrong)
 {
         char             why[JWK_WHY_SIZE];
-        struct snapshot *fresh = wrong == NULL ? read_set(jwks, text, why) : NULL;
+        struct snapshot *fresh = wrong == NULL ? read_set(text, jwks->target == NULL, why) : NULL;
         uint32_t         next_ms;
 
         if (fresh != NULL)
@@ -289,28 +289,43 @@ void jwks_cancel(struct jwks_waiter *waiter)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+static struct snapshot *read_file(const char *file, char why[static JWK_WHY_SIZE])
+{
+        struct buffer    text  = { 0 };
+        struct snapshot *set   = NULL;
+        const char      *wrong = text_file_read(file, JWK_TEXT_BYTES_MAX, &text);
+
+        if (wrong != NULL)
+                snprintf(why, JWK_WHY_SIZE, "%s", wrong);
+        else
+                set = read_set(buffer_str(&text), true, why);
+        text_file_wipe(&text);
+        return set;
+}
+
 /* A file that is not good stops the start, as any other file does. */
 static bool read_first(struct jwks *jwks, char why[static JWK_WHY_SIZE])
 {
-        struct buffer    text  = { 0 };
-        const char      *wrong = NULL;
-        struct snapshot *first = NULL;
+        struct snapshot *first;
 
         if (jwks->target != NULL)
                 return true;
         file_changed(jwks);
-        wrong = text_file_read(jwks->config.file, JWK_TEXT_BYTES_MAX, &text);
-        if (wrong != NULL)
-                snprintf(why, JWK_WHY_SIZE, "%s", wrong);
-        else
-                first = read_set(jwks, buffer_str(&text), why);
-        text_file_wipe(&text);
+        first = read_file(jwks->config.file, why);
         if (first == NULL)
                 return false;
         for (unsigned i = 0; i < jwks->broker->shard_count; i++)
                 jwks->current[i] = first;
         atomic_store_explicit(&first->refs, jwks->broker->shard_count, memory_order_relaxed);
         return true;
+}
+
+bool jwks_inspect(const char *file, char why[static JWK_WHY_SIZE])
+{
+        struct snapshot *set = read_file(file, why);
+
+        snapshot_drop(set);
+        return set != NULL;
 }
 
 static bool add_target(struct jwks *jwks, struct http_client *http)

@@ -36,6 +36,9 @@ struct jwks *jwks_new(struct broker *broker, struct http_client *http,
                       const struct jwks_config *config, const struct loop_config *config_of_loop,
                       char why[static JWK_WHY_SIZE]);
 
+/* Whether the file is good; if not, `why`. */
+bool jwks_inspect(const char *file, char why[static JWK_WHY_SIZE]);
+
 struct loop *jwks_loop(struct jwks *jwks);      /* to be run by a thread of its own */
 void         jwks_begin(struct jwks *jwks);     /* by that thread, before its loop runs */
 
