@@ -160,7 +160,6 @@ ON_SHARD static void purge(struct session *session)
 {
         session->revoked = true;
         mqueue_sift(&session->mqueue, queued_may_go, drop_queued, session);
-        session->revoked = session->mqueue.spilled > 0;
 }
 
 /* Asks about one subscription again; false: it has ended. */
@@ -220,7 +219,8 @@ void review_session(struct session *session)
         size_t               at    = 0;
         bool                 ended = false;
 
-        session->partly = false;
+        session->partly  = false;
+        session->revoked = session->revoked && !is_open(session);
         if (is_open(session) || session->subscriptions.count == 0)
                 return;
         while ((subscription = map_next(&session->subscriptions, &at)) != NULL)
@@ -262,6 +262,8 @@ ON_SHARD static bool look_at_session(struct shard *shard, struct session *sessio
                 return true;
         if (!look(session, &shard->review_at, budget, &shard->review_ended))
                 return false;
+        /* The client may give a subscription up before what has come by it is asked about. */
+        session->revoked |= session->mqueue.len > 0 || session->inflight.count > 0;
         if (!shard->review_ended)
                 return true;
         purge(session);

@@ -186,14 +186,21 @@ ON_SHARD static bool has_expired(struct session *session, const struct delivery 
         return true;
 }
 
+/* Rules have changed since it was queued, or let through a part only. */
+ON_SHARD static bool is_held_in(struct session *session, const struct delivery *delivery)
+{
+        return (session->partly || session->revoked) && !review_lets_out(session, delivery);
+}
+
 /* What is in flight goes to the peer, first or again. False: it cannot be sent to this peer at all
- * [MQTT-3.1.2-25], or has waited too long for its record. */
+ * [MQTT-3.1.2-25], or has waited too long for its record, or has lost its right meanwhile. */
 ON_SHARD static bool send_entry(struct session *session, struct inflight_entry *entry)
 {
         struct peer *peer  = session->peer;
         bool         again = !entry->fresh;
 
-        if (!again && has_expired(session, &entry->delivery))
+        if (!again &&
+            (has_expired(session, &entry->delivery) || is_held_in(session, &entry->delivery)))
                 return false;
         entry->fresh = false;
         if (!entry->released)
@@ -446,10 +453,14 @@ static bool next_waiting(struct session *session, struct delivery *out)
                                          : mqueue_pop_qos0(&session->mqueue, out);
 }
 
-/* Rules have changed since it was queued, or let through a part only. */
-ON_SHARD static bool is_held_in(struct session *session, const struct delivery *delivery)
+/* Something in flight has not been sent yet. */
+static bool has_fresh(struct session *session)
 {
-        return (session->partly || session->revoked) && !review_lets_out(session, delivery);
+        const struct inflight_entry *entry = inflight_first(&session->inflight);
+
+        while (entry != NULL && !entry->fresh)
+                entry = inflight_next(&session->inflight, entry);
+        return entry != NULL;
 }
 
 /* Asks the store for what is next in the queue and not in memory. */
@@ -485,7 +496,7 @@ void session_pump(struct session *session)
                 else
                         transmit(session, &delivery);
         }
-        session->revoked = session->revoked && session->mqueue.len > 0;
+        session->revoked = session->revoked && (session->mqueue.len > 0 || has_fresh(session));
         if (session->mqueue.spilled > 0)
                 load(session);
         if (mqueue_fell(&session->mqueue, session->shard->settings))

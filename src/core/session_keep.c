@@ -84,6 +84,7 @@ struct session *session_restore(struct shard *shard, const struct record_session
         session->will         = will;
         session->will_delay_s = record->will_delay_s;
         session->superuser    = record->superuser;
+        session->revoked      = true;   /* nothing stored says what has ended before */
         if (session->durability != DURABILITY_MEMORY)
                 count_kept(session);
         if (will != NULL)
