@@ -526,8 +526,8 @@ static void flush(struct client *c)
                 metric_add(&c->shard->metrics.bytes_sent, (uint64_t)sent);
         if (sent > 0 && unread) /* it takes what it is sent: it is alive, though not heard */
                 c->keepalive.last_ms = client_now_ms(c);
-        if (sent < 0 && sent != -EAGAIN && c->paused) {
-                peer_closed(c, true);
+        if (sent < 0 && sent != -EAGAIN && c->state < CLIENT_CLOSING && !c->output.failed) {
+                peer_closed(c, true);   /* what it sent before has not been read to its end */
                 return;
         }
         if ((sent < 0 && sent != -EAGAIN) || c->output.failed) {

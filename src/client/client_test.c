@@ -113,6 +113,39 @@ TEST(a_failed_connection_whose_packet_waits_is_read_to_its_end)
         end_world(w, NULL);
 }
 
+/* A turn reads some of it and writes PUBACK, to nobody. */
+TEST(what_it_sent_before_it_hung_up_is_read_to_its_end)
+{
+        struct publish_packet    publish    = { .topic     = STR("x"),
+                                                .payload   = STR("acknowledged to nobody"),
+                                                .qos       = 1,
+                                                .packet_id = 1 };
+        struct disconnect_packet disconnect = { .reason = REASON_SUCCESS };
+
+        begin(1);
+
+        struct transport *w = connect_client("w", 0);
+
+        subscribe(w, "#");
+        world->settings.bytes_in = (struct rate){ 1000000, 40 };
+
+        struct transport *a    = connect_client("a", 0);
+        size_t            size = encode_publish(bytes, sizeof bytes, MQTT_3_1_1, &publish);
+
+        size += encode_publish(bytes + size, sizeof bytes - size, MQTT_3_1_1, &publish);
+        size += encode_disconnect(bytes + size, sizeof bytes - size, MQTT_3_1_1, &disconnect);
+
+        struct iovec from = { bytes, size };
+
+        EXPECT_EQ(a->ops->write(a, &from, 1), size);
+        a->ops->free(a);
+        EXPECT(world_advance(world, 1000));
+        EXPECT_EQ(client_count(world->broker.clients[0]), 1);
+        EXPECT(hears(w, "acknowledged to nobody"));
+        EXPECT(memmem(got, sizeof got, "gone", 4) == NULL, "DISCONNECT drops the will");
+        end_world(w, NULL);
+}
+
 TEST(a_failed_connection_without_an_end_is_lost)
 {
         begin(1);
@@ -358,6 +391,7 @@ TEST(at_the_memory_limit_messages_are_refused_and_come_back_later)
 }
 
 SUITE(client, CASE(a_failed_connection_whose_packet_waits_is_read_to_its_end),
+      CASE(what_it_sent_before_it_hung_up_is_read_to_its_end),
       CASE(a_failed_connection_without_an_end_is_lost),
       CASE(while_a_shard_is_behind_nobody_is_read_and_no_loop_spins),
       CASE(a_connect_that_was_held_back_is_not_late),
