@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "sim.h"
 
-enum { TURNS_MAX = 6, WAIT_MS_MAX = 3000, SLEEP_STEPS_MAX = 300 };
+enum { TURNS_MAX = 6, WAIT_MS_MAX = 3000, SLEEP_STEPS_MAX = 300, COME_BACK_MS = 40 };
 
 static bool act_publish(struct sim *sim, struct sim_client *client)
 {
@@ -117,6 +117,7 @@ static const struct act {
         { "look",        5,   false, act_look       },
         { "restart",     3,   false, act_restart    },
         { "fault",       6,   false, act_fault      },
+        { "reform",      12,  false, act_reform     },
 };
 
 unsigned act_count(void)
@@ -201,7 +202,9 @@ void sim_stop(struct sim *sim)
         for (unsigned i = 0; sim->clients != NULL && i < sim->mix.clients + 2; i++)
                 if (sim->clients[i].old != NULL)
                         sim->clients[i].old->ops->free(sim->clients[i].old);
-        if (sim->world != NULL)
+        if (sim->world != NULL && sim->why[0] != '\0')
+                world_crash(sim->world);        /* some may wait for an answer, or for their rate */
+        else if (sim->world != NULL)
                 world_free(sim->world);
         vault_free(sim->vault);
         mem_free(sim->clients);
@@ -220,7 +223,7 @@ static bool drain(struct sim *sim)
 
                         if (client->end == NULL) {
                                 moved++;
-                                if (!act_connect(sim, client))
+                                if (!sim_tick(sim, COME_BACK_MS) || !act_connect(sim, client))
                                         return false;
                         }
                 }
@@ -248,9 +251,10 @@ static bool leave(struct sim *sim, struct sim_client *client)
         if (!wire_arrive(sim, client))
                 return false;
         while (again || client->end == NULL || client->closed) {
-                again = false;
-                if (!client_connect(sim, client, true) || !sim_settle(sim))
+                if (!sim_tick(sim, COME_BACK_MS) || !client_connect(sim, client, true) ||
+                    !sim_settle(sim))
                         return false;
+                again = again && client->end == NULL;
         }
         return client_disconnect(sim, client, REASON_SUCCESS, true);
 }
@@ -271,8 +275,9 @@ static bool clear_retained(struct sim *sim)
 
 bool sim_finish(struct sim *sim)
 {
-        sim->act = "finish";
-        if (!drain(sim) || !check_messages(sim) || !check_retained(sim))
+        sim->act                             = "finish";
+        sim->world->listener.max_connections = 0;
+        if (!law_end(sim) || !drain(sim) || !check_messages(sim) || !check_retained(sim))
                 return false;
         for (unsigned i = 0; i <= sim->mix.clients; i++) /* the watcher is the last */
                 if (!leave(sim, &sim->clients[i]) || !sim_settle(sim))

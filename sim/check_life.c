@@ -32,6 +32,8 @@ struct connection *check_connecting(struct sim *sim, struct sim_client *client)
                 .gone_ms    = NEVER,
                 .restarts   = sim->restarts,
                 .refusable  = sim->faulty,
+                .revocable  = law_now(sim).from != sim->law,
+                .revoked    = law_now(sim).from != sim->law,
         };
         if (client->link != NULL) {
                 client->link->next  = link;
@@ -71,6 +73,45 @@ bool check_connected(struct sim *sim, struct sim_client *client)
                sim_fail(sim, "%s: session present is %d", client->name, client->present);
 }
 
+static bool is_crowded(const struct sim *sim)
+{
+        return sim->mix.crowd > 0 || sim->mix.connect_rate.per_second > 0;
+}
+
+/* A CONNACK lies there unread that does not let it in; or its CONNECT took too long to hear why. */
+static bool is_turned_away(const struct sim *sim, const struct sim_client *client)
+{
+        struct str unread = buffer_str(&client->unread);
+
+        if (client->connacked)
+                return false;
+        if (unread.len >= 4)
+                return unread.ptr[3] != REASON_SUCCESS;
+        return is_crowded(sim) && !client->link->refusable && !client->link->revoked;
+}
+
+/* It was not let in: the connection before is still the last one, and ends with this client's own
+ * end of it. */
+bool check_turned_away(struct sim *sim, struct sim_client *client)
+{
+        struct connection *link = client->link, *before = link->before;
+
+        if (!is_crowded(sim) && sim->mix.never_percent == 0 && !link->refusable)
+                return sim_fail(sim, "%s: turned away", client->name);
+        link->ending   = ENDING_CLEAN;
+        link->has_will = false;
+        link->end_ms   = sim_now(sim);
+        link->before   = NULL;
+        client->link   = before;
+        if (before == NULL)
+                return true;
+        before->next  = NULL;
+        before->raced = false;
+        if (client->old != NULL)
+                before->gone_ms = NEVER;
+        return true;
+}
+
 /* The broker has closed the connection that a client thinks it has. */
 bool check_hung_up(struct sim *sim, struct sim_client *client)
 {
@@ -78,11 +119,20 @@ bool check_hung_up(struct sim *sim, struct sim_client *client)
 
         if (link == NULL || link->ending != ENDING_NONE)
                 return true;
-        if (sim_now(sim) < silent_until(link->written_ms, link) && !sim->faulty)
+        if (is_turned_away(sim, client))
+                return check_turned_away(sim, client);
+        if (sim_now(sim) < silent_until(link->written_ms, link) && !sim->faulty &&
+            !link->revocable)
                 return sim_fail(sim, "%s: the broker closed", client->name);
         link->ending  = ENDING_CLOSED;
-        link->end_ms  = sim_now(sim);
+        /* What it was told before waited for what it was welcomed with. */
+        link->end_ms  = client->connacked ? sim_now(sim) : link->connect_ms;
         link->gone_ms = sim_now(sim);
+        if (!client->connacked && is_crowded(sim)) {    /* nobody can say whether it was let in */
+                link->unsure = true;
+                link->undone = true;
+                link->finite = true;
+        }
         return true;
 }
 
@@ -108,14 +158,18 @@ static struct window will_window(const struct connection *link)
         uint32_t                 wait_s = link->will_delay_s;
         bool                     clean  = link->ending == ENDING_CLEAN;
 
-        if (!link->has_will || link->ending == ENDING_NONE)
+        if (!link->has_will)
+                return never;
+        if (link->ending == ENDING_NONE && link->revoked && link->connack_ms == NEVER)
+                return (struct window){ link->connect_ms, NEVER }; /* it will hear of its end */
+        if (link->ending == ENDING_NONE)
                 return never;
         if (link->unsure)
                 return (struct window){ link->end_ms, NEVER };
         if (link->ending == ENDING_CRASH && link->expiry_s == 0) /* it went with its session */
                 return never;
         /* A takeover may have come before its DISCONNECT, or the end for what could not be kept. */
-        if (clean && !link->raced && !link->refusable)
+        if (clean && !link->raced && !link->refusable && !link->revoked)
                 return never;
         if (link->expiry_s < wait_s)
                 wait_s = link->expiry_s;
@@ -185,7 +239,7 @@ static bool settle_link(struct sim *sim, struct connection *link)
                 return true;
         link->will_due = true;
         sim->missing += link->wills == 0;
-        return link->wills > 0 || sim->settings.mqueue_max_length > 0 ||
+        return link->wills > 0 || sim_drops(sim) ||
                sim_fail(sim, "c%u: no will", link->client);
 }
 

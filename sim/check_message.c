@@ -26,8 +26,10 @@ void check_new_session(struct sim *sim, struct sim_client *client)
         for (unsigned i = 0; i < client->out_count; i++) {
                 struct message_sent *sent = &sim->messages[client->out[i].message];
 
-                if (!sent->closed)
+                if (!sent->closed) {
                         sent->closed_settle = sim->settles;
+                        sent->law.to        = sim->law;
+                }
                 sent->closed = true;
         }
         memset(&client->record, 0, sizeof client->record);
@@ -47,7 +49,8 @@ void check_published(struct sim *sim, unsigned message)
 
                 for (unsigned f = 0; f < FILTERS; f++) {
                         if (record->filters[f].active && record->filters[f].qos > 0 &&
-                            matches(f, sent->topic))
+                            matches(f, sent->topic) &&
+                            law_always(sim, law_now(sim), c, sent->topic, ACCESS_DELIVER))
                                 record->must[message] = true;
                 }
         }
@@ -215,7 +218,7 @@ static bool check_message(struct sim *sim, struct sim_client *client,
 {
         const struct message_sent *sent = &sim->messages[message];
 
-        if (!check_time(sim, client, in, sent))
+        if (!check_time(sim, client, in, sent) || !check_reads(sim, client, in, message))
                 return false;
         if (in->retain) /* it may have come live, too, and may not have */
                 return sent->retain || sim_fail(sim, "%s: retained by nobody", client->name);
@@ -253,10 +256,11 @@ void check_settled_messages(struct sim *sim)
 
                 if (sent->qos > 0 || sent->closed)
                         continue;
+                sent->done          = sent->link->ending == ENDING_NONE && check_surely(sim, sent);
                 sent->closed        = true;
                 sent->closed_settle = sim->settles;
                 sent->latest_ms     = sim_now(sim);
-                sent->done          = sent->link->ending == ENDING_NONE;
+                sent->law.to        = sim->law;
         }
 }
 
@@ -284,6 +288,7 @@ void check_crashed_messages(struct sim *sim)
                 sent->closed        = true;
                 sent->closed_settle = sim->settles;
                 sent->latest_ms     = sim_now(sim);
+                sent->law.to        = sim->law;
         }
         for (unsigned c = 0; c < sim->mix.clients + 2; c++) {
                 struct knowledge *record = &sim->clients[c].record;
@@ -310,7 +315,7 @@ bool check_messages(struct sim *sim)
                             client->record.got[m] > 0)
                                 continue;
                         sim->missing++;
-                        if (sim->settings.mqueue_max_length == 0)
+                        if (!sim_drops(sim))
                                 return sim_fail(sim, "%s never got c%u's %u on %s, qos %u",
                                                 client->name, sent->publisher, sent->seq,
                                                 sim_topics[sent->topic], sent->qos);

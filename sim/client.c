@@ -77,6 +77,7 @@ static bool send_publish(struct sim *sim, struct sim_client *client, const struc
         size_t size;
 
         sent->resent |= dup;
+        check_asks(sim, client, out->message);
         snprintf(payload, sizeof payload, "%u %u %u %u", sent->publisher, sent->seq, sent->qos,
                  out->message);
         publish.payload = str_of(sent->clears ? "" : payload);
@@ -108,6 +109,7 @@ bool client_publish(struct sim *sim, struct sim_client *client, bool half)
                 .start_ms     = sim_now(sim),
                 .expiry_s     = FOREVER_S,
                 .latest_ms    = NEVER,
+                .law          = law_now(sim),
                 .link         = client->link,
         };
         sent->clears = sent->retain && sim_chance(sim, 25);
@@ -153,6 +155,7 @@ bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filte
                 check_forget(sim, client, filter);
         state->asked_id = away ? 0 : id;
         state->asked    = qos;
+        state->asked_law = law_now(sim).from;
         state->gone_id  = away ? id : 0;
         if (!away) {
                 state->none_from = UINT_MAX;
@@ -226,8 +229,10 @@ bool client_flush(struct sim *sim, struct sim_client *client, unsigned count)
 }
 
 /* Was it sent while it may have been refused, without a word that was read? */
-static void note_refusable(const struct sim_client *client, struct message_sent *sent)
+static void note_refusable(const struct sim *sim, const struct sim_client *client,
+                           struct message_sent *sent)
 {
+        sent->wavering |= !check_surely(sim, sent);
         for (const struct connection *link = client->link->before; link != NULL;
              link                          = link != sent->link ? link->before : NULL)
                 sent->wavering |= link->refusable;
@@ -238,7 +243,7 @@ bool client_resend(struct sim *sim, struct sim_client *client)
         for (unsigned i = 0; i < client->out_count; i++) {
                 const struct outgoing *out = &client->out[i];
 
-                note_refusable(client, &sim->messages[out->message]);
+                note_refusable(sim, client, &sim->messages[out->message]);
                 if (out->released ? !send_ack(sim, client, PACKET_PUBREL, out->id)
                                   : !send_publish(sim, client, out, true, false))
                         return false;
@@ -270,7 +275,9 @@ static void draw_terms(struct sim *sim, struct sim_client *client, struct connec
         link->has_will = sim_chance(sim, mix->will_percent);
         /* QoS 0 may be dropped for who is slow, or with a broker that dies. */
         link->will_qos = (uint8_t)(mix->durability != DURABILITY_MEMORY ||
-                                   sim->settings.output_high_bytes < PACKET_BYTES);
+                                   sim->settings.output_high_bytes < PACKET_BYTES ||
+                                   sim->settings.messages_out.per_second > 0 ||
+                                   sim->settings.bytes_out.per_second > 0);
         link->will_qos = (uint8_t)(link->will_qos + random_below(&sim->random, 3 - link->will_qos));
         if (v5 && link->has_will && sim_chance(sim, 60))
                 link->will_delay_s = 1 + random_below(&sim->random, WILL_DELAY_S_MAX);
@@ -314,7 +321,11 @@ static size_t write_connect(struct sim *sim, struct sim_client *client,
 
 static bool open_end(struct sim *sim, struct sim_client *client)
 {
-        client->end = world_connect(sim->world, (int)random_below(&sim->random, sim->mix.shards));
+        struct client_listener *listener = client->role == ROLE_ACTOR ? &sim->world->listener
+                                                                      : &sim->lounge;
+
+        client->end = world_connect_to(sim->world, listener,
+                                       (int)random_below(&sim->random, sim->mix.shards));
         return client->end != NULL || sim_fail(sim, "no memory");
 }
 

@@ -5,8 +5,8 @@
 #include "sim.h"
 
 enum {
-        SHARDS_DRAWN = 4, GAP_MS_MAX = 3000, LONG_GAP_MS_MAX = 120000, CUT_CHANGES_MAX = 24,
-        CUT_TURNS_MAX = 24, COMMITS_MAX = 3
+        GAP_MS_MAX = 3000, LONG_GAP_MS_MAX = 120000, CUT_CHANGES_MAX = 24, CUT_TURNS_MAX = 24,
+        COMMITS_MAX = 3
 };
 
 /* The disk is full after a few commits, or takes no more than it has; a transaction is cut half
@@ -21,9 +21,23 @@ static void draw_fault(struct sim *sim)
                 vault_fail_after(sim->vault, random_below(&sim->random, CUT_CHANGES_MAX));
 }
 
+/* memory.limit is reached, or near: what would need more is refused. */
+static void squeeze(struct sim *sim)
+{
+        bool hard = sim_chance(sim, 50);
+
+        sim->world->settings.memory_limit = hard ? 1 : mem_held() / 93 * 100;
+        sim->squeezed                     = true;
+        for (unsigned m = 0; m < sim->message_count; m++)
+                sim->messages[m].doubtful |= !sim->messages[m].closed;
+}
+
 static void begin_fault(struct sim *sim)
 {
-        draw_fault(sim);
+        if (sim->vault == NULL || sim_chance(sim, 30))
+                squeeze(sim);
+        else
+                draw_fault(sim);
         sim->faulty = true;
         for (unsigned i = 0; i < sim->mix.clients + 2; i++)
                 if (sim->clients[i].link != NULL)
@@ -32,6 +46,8 @@ static void begin_fault(struct sim *sim)
 
 void end_fault(struct sim *sim)
 {
+        if (sim->world != NULL)
+                sim->world->settings.memory_limit = 0;
         if (sim->vault == NULL)
                 return;
         vault_tighten(sim->vault, false);
@@ -43,8 +59,6 @@ void end_fault(struct sim *sim)
 bool act_fault(struct sim *sim, struct sim_client *client)
 {
         (void)client;
-        if (sim->vault == NULL)
-                return true;
         if (sim->faulty && sim_chance(sim, 50)) {
                 end_fault(sim);
                 return true;
@@ -55,11 +69,19 @@ bool act_fault(struct sim *sim, struct sim_client *client)
 
 static struct world *make_world(struct sim *sim, uint64_t start_ms)
 {
+        const struct client_listener listener = { .max_connections = sim->mix.crowd,
+                                                  .connect_rate    = sim->mix.connect_rate };
+
+        sim->lounge = (struct client_listener){ .name       = "memory:lounge",
+                                                .durability = sim->mix.durability };
         return world_new(&(struct world_plan){ .shards     = sim->mix.shards,
                                                .settings   = &sim->settings,
                                                .seed       = sim->seed + sim->restarts,
                                                .start_ms   = start_ms,
                                                .durability = sim->mix.durability,
+                                               .listener   = &listener,
+                                               .prepare    = law_begin,
+                                               .context    = sim,
                                                .vault      = sim->vault });
 }
 
@@ -112,7 +134,8 @@ static bool crash(struct sim *sim)
                 client_cut(sim, &sim->clients[i]);
         world_crash(TAKE(sim->world));
         end_fault(sim);
-        sim->faulty = false;
+        sim->faulty   = false;
+        sim->squeezed = false;
         sim->starved_turns = 0;
         sim->restarts++;
         sim_trace(sim, sim->restarts, STR("restart"));

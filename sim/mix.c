@@ -16,6 +16,44 @@ static unsigned one_of(struct sim *sim, const unsigned *values, unsigned count)
         one_of((sim), (const unsigned[]){ __VA_ARGS__ },                                           \
                sizeof(const unsigned[]){ __VA_ARGS__ } / sizeof(unsigned))
 
+/* 0: no limit, as most have none. */
+static struct rate draw_rate(struct sim *sim, unsigned chance, uint32_t least, uint32_t burst)
+{
+        if (!sim_chance(sim, chance))
+                return (struct rate){ 0 };
+        return (struct rate){ least + random_below(&sim->random, 4 * least),
+                              burst + random_below(&sim->random, burst) };
+}
+
+/* What guards the broker from its clients. The reader gets what is retained at one go. */
+static void draw_guards(struct sim *sim)
+{
+        struct settings *settings = &sim->settings;
+        struct mix      *mix      = &sim->mix;
+
+        settings->messages_in            = draw_rate(sim, 15, 30, 3);
+        settings->messages_out           = draw_rate(sim, 15, 50, TOPICS + 1);
+        settings->bytes_in               = draw_rate(sim, 15, 2000, 50);
+        settings->bytes_out              = draw_rate(sim, 15, 4000, 1000);
+        settings->max_subscriptions      = ONE_OF(sim, 0, 0, 0, 3);
+        if (mix->durability == DURABILITY_MEMORY)       /* else a client forgets what comes back */
+                settings->max_awaiting_rel = ONE_OF(sim, 0, OUT_MAX);
+        settings->acl_cache              = sim_chance(sim, 70);
+        settings->acl_cache_max          = ONE_OF(sim, 1, 2, 64);
+        settings->acl_cache_ttl_ms       = ONE_OF(sim, 1, 500, 60000);
+        settings->acl_deny_disconnects   = sim_chance(sim, 20);
+        settings->acl_revoke_disconnects = sim_chance(sim, 50);
+        mix->law_percent                 = ONE_OF(sim, 0, 0, 10, 30, 60);
+        mix->late_percent                = ONE_OF(sim, 0, 5, 30);
+        mix->never_percent               = mix->late_percent > 0 ? ONE_OF(sim, 0, 0, 10) : 0;
+        settings->access_timeout_ms      = mix->never_percent > 0 ? 500 : 3600000;
+        mix->crowd        = sim_chance(sim, 15) ? mix->clients - random_below(&sim->random, 3) : 0;
+        mix->connect_rate = draw_rate(sim, 15, 5, 5);
+        if (sim_chance(sim, 10))
+                settings->mqueue_max_bytes = 500 + random_below(&sim->random, 5000);
+        law_draw(sim);
+}
+
 static void draw_settings(struct sim *sim)
 {
         static struct config config;
@@ -25,7 +63,6 @@ static void draw_settings(struct sim *sim)
         *settings                      = config.settings;
         settings->mqueue_max_length    = 0;
         settings->mqueue_max_bytes     = 0;
-        settings->max_awaiting_rel     = 0;
         settings->await_rel_timeout_ms = 0;
         settings->connect_timeout_ms   = 3600000; /* a starved shard is late */
         settings->overload_lag_ms      = 0;       /* its clock leaps, which is no overload */
@@ -34,6 +71,7 @@ static void draw_settings(struct sim *sim)
         settings->session_expiry_s     = sim->mix.v3_expiry_s;
         settings->max_session_expiry_s = FOREVER_S;
         settings->max_inflight         = 1 + random_below(&sim->random, 32);
+        settings->max_awaiting_rel     = 0;
         settings->mqueue_store_qos0    = sim_chance(sim, 50);
         settings->output_high_bytes    = ONE_OF(sim, 1048576, 1048576, 256, 32);
         settings->shared_strategy      = (enum shared_strategy)random_below(&sim->random, 6);
@@ -76,5 +114,6 @@ void mix_draw(struct sim *sim)
                 mix->weights[act] = act_weight(act) * ONE_OF(sim, 0, 1, 1, 1, 1, 3) * 10;
         mix->weights[0] += 10; /* whatever happens, somebody publishes */
         draw_settings(sim);
+        draw_guards(sim);
         sim->steps = 400 + random_below(&sim->random, 2001);
 }

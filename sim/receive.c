@@ -31,8 +31,10 @@ static bool taken_over(struct sim *sim, struct sim_client *client)
 /* What was not acknowledged is sent again when this packet has been done with. */
 static bool on_connack(struct sim *sim, struct sim_client *client, const struct connack_packet *in)
 {
-        if (client->connacked || in->reason != REASON_SUCCESS)
-                return sim_fail(sim, "%s: refused, or welcome twice", client->name);
+        if (client->connacked)
+                return sim_fail(sim, "%s: welcome twice", client->name);
+        if (in->reason != REASON_SUCCESS)       /* check_turned_away() says whether it may be */
+                return true;
         client->connacked = true;
         client->present   = in->session_present;
         client->resending = true;
@@ -51,15 +53,14 @@ static bool on_connack(struct sim *sim, struct sim_client *client, const struct 
         return true;
 }
 
-/* The exchange has ended, as it is not under a full disk. */
-static bool on_refused(struct sim *sim, struct sim_client *client, struct message_sent *sent)
+/* The exchange has ended, as it does under a full disk, or where it may not write. */
+static void on_refused(const struct sim *sim, struct message_sent *sent)
 {
-        if (!client->link->refusable)
-                return sim_fail(sim, "%s: its message is refused", client->name);
-        if (!sent->closed)
+        if (!sent->closed) {
                 sent->closed_settle = sim->settles;
+                sent->law.to        = sim->law;
+        }
         sent->closed = true;
-        return true;
 }
 
 static void forget_out(struct sim_client *client, unsigned i)
@@ -67,6 +68,13 @@ static void forget_out(struct sim_client *client, unsigned i)
         client->out_count--;
         memmove(client->out + i, client->out + i + 1,
                 (client->out_count - i) * sizeof client->out[0]);
+}
+
+/* Who speaks 5.0 is told when it was not. */
+static bool was_published(const struct sim *sim, const struct sim_client *client,
+                          const struct message_sent *sent)
+{
+        return (client->version == MQTT_5 && !sent->resent) || check_surely(sim, sent);
 }
 
 /* PUBACK, PUBREC or PUBCOMP of one of the client's own. */
@@ -80,16 +88,22 @@ static bool on_ack(struct sim *sim, struct sim_client *client, const struct pack
         if (i == client->out_count)
                 return sim_fail(sim, "%s: %s for nothing", client->name, packet_name(packet->type));
         sent = &sim->messages[client->out[i].message];
+        if (packet->type != PACKET_PUBCOMP &&
+            !check_answer(sim, client, client->out[i].message, packet->ack.reason))
+                return false;
         if (packet->ack.reason >= 0x80 && packet->type != PACKET_PUBCOMP) {
                 forget_out(client, i);
-                return on_refused(sim, client, sent);
+                on_refused(sim, sent);
+                return true;
         }
         if (!sent->done) {
                 sent->latest_ms     = client->at_ms;
                 sent->closed_settle = sim->settles;
                 /* The session that came back may know the packet id from before. */
-                sent->done   = sent->qos < 2 || !client->record.vague;
+                sent->done   = (sent->qos < 2 || !client->record.vague) &&
+                               was_published(sim, client, sent);
                 sent->closed = true;
+                sent->law.to = sim->law;
         }
         if (packet->type == PACKET_PUBREC) {
                 client->out[i].released = true;
@@ -104,15 +118,14 @@ static bool on_ack(struct sim *sim, struct sim_client *client, const struct pack
 static bool on_suback(struct sim *sim, struct sim_client *client, const struct suback_packet *in)
 {
         for (unsigned f = 0; f < FILTERS; f++) {
-                struct subscribed *state = &client->record.filters[f];
+                const struct subscribed *state = &client->record.filters[f];
 
                 if (state->asked_id != in->packet_id)
                         continue;
-                if (in->reasons.len != 1 || (uint8_t)in->reasons.ptr[0] != state->asked)
-                        return sim_fail(sim, "%s: SUBACK does not grant", client->name);
-                state->active   = true;
-                state->qos      = state->asked;
-                state->asked_id = 0;
+                if (in->reasons.len != 1)
+                        return sim_fail(sim, "%s: SUBACK of %zu", client->name, in->reasons.len);
+                if (!check_grant(sim, client, f, (enum reason)(uint8_t)in->reasons.ptr[0]))
+                        return false;
         }
         check_safe(sim, client);
         return true;
@@ -149,7 +162,9 @@ static bool on_other(struct sim *sim, struct sim_client *client, const struct pa
                 return true;
         }
         if (packet->type == PACKET_DISCONNECT &&
-            packet->disconnect.reason == REASON_KEEP_ALIVE_TIMEOUT)
+            (packet->disconnect.reason == REASON_KEEP_ALIVE_TIMEOUT ||
+             (packet->disconnect.reason == REASON_NOT_AUTHORIZED && client->link->revoked) ||
+             (packet->disconnect.reason == REASON_QUOTA_EXCEEDED && client->link->refusable)))
                 return true;
         return packet->type == PACKET_UNSUBACK ||
                sim_fail(sim, "%s: got %s", client->name, packet_name(packet->type));

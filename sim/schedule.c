@@ -1,9 +1,10 @@
 /* Who turns when. In a broker shards and store run side by side, so any of them may be ahead of
  * another by any amount: here the seed chooses who turns next, and sometimes one does not for a
  * while. */
+#include "client/client_internal.h"
 #include "sim.h"
 
-enum { STARVED_TURNS_MAX = 300, SETTLE_ROUNDS_MAX = 10000, LINGER_MS = 4 };
+enum { STARVED_TURNS_MAX = 300, SETTLE_ROUNDS_MAX = 10000, LINGER_MS = 4, PAUSE_MS = 20 };
 
 void sim_trace(struct sim *sim, uint64_t kind, struct str bytes)
 {
@@ -83,15 +84,36 @@ static bool all_is_safe(const struct sim *sim)
         return true;
 }
 
+/* Somebody is not read or not written to for a while. */
+static bool somebody_waits(const struct sim *sim)
+{
+        const struct broker *broker = &sim->world->broker;
+        bool                 waits  = sim->owed > 0;
+
+        for (unsigned i = 0; i < broker->shard_count; i++) {
+                struct client_manager *manager = broker->clients[i];
+
+                list_each(link, after, &manager->clients) {
+                        const struct client *c = list_entry(link, struct client, in_manager);
+
+                        waits |= (c->paused & (PAUSED_BY_RATE | PAUSED_BY_MEMORY)) ||
+                                 limiter_holds(c->limiter);
+                }
+        }
+        return waits;
+}
+
 /* Batches linger, so it takes a little time until all is stored. */
 static bool rest(struct sim *sim)
 {
         for (unsigned round = 0; round < SETTLE_ROUNDS_MAX; round++) {
                 if (!quiesce(sim))
                         return false;
-                if (all_is_safe(sim))
+                bool waits = somebody_waits(sim);
+
+                if (all_is_safe(sim) && !waits)
                         return true;
-                if (!sim_tick(sim, LINGER_MS))
+                if (!sim_tick(sim, waits ? PAUSE_MS : LINGER_MS))
                         return false;
         }
         return sim_fail(sim, "it is never safe");
@@ -131,7 +153,9 @@ bool sim_settle(struct sim *sim)
         }
         sim->starved_turns = 0;
         sim->faulty        = false;
+        sim->squeezed      = false;
         check_settled_messages(sim);
         sim->settles++;
+        check_settled_law(sim);
         return check_settled_life(sim);
 }

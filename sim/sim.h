@@ -16,7 +16,7 @@
 enum {
         CLIENTS_MAX = 20, MESSAGES_MAX = 2048, CONNECTIONS_MAX = 4096, OUT_MAX = 16, OPEN_MAX = 64,
         ACKS_MAX = 4096, TOPICS = 6, FILTERS = 8, ACTS_MAX = 24, IDS = 65536, PACKET_BYTES = 1024,
-        WHY_SIZE = 256
+        WHY_SIZE = 256, SHARDS_DRAWN = 4, LAWS_MAX = 64
 };
 
 /* What a seed draws before it begins; percents are of the cases in which there is a choice. */
@@ -30,11 +30,25 @@ struct mix {
         unsigned starve_percent, tick_percent, tick_ms; /* of turns */
         unsigned half_percent;                          /* packets written in pieces */
         unsigned ids;                                   /* of what clients send, up to this one */
+        unsigned law_percent;                           /* of rights that are not all; 0: no law */
+        unsigned late_percent, never_percent;           /* of answers of the access chain */
+        unsigned crowd;                                 /* connections at most; 0: no limit */
+        struct rate connect_rate;
         uint32_t v3_expiry_s, receive_maximum;          /* the largest; 0: none */
         unsigned weights[ACTS_MAX];                     /* of what clients do */
 };
 
 enum ending { ENDING_NONE, ENDING_CUT, ENDING_CLEAN, ENDING_TAKEN, ENDING_CLOSED, ENDING_CRASH };
+
+/* What each client may read and write: a bit for each topic. */
+struct law {
+        uint8_t reads[CLIENTS_MAX], writes[CLIENTS_MAX];
+};
+
+/* Something was done by one of these laws, the last included. */
+struct law_span {
+        unsigned from, to;
+};
 
 /* What is known of one connection that has sent its whole CONNECT, as its client knows it. */
 struct connection {
@@ -64,7 +78,10 @@ struct connection {
         bool               undone;   /* a crash may have undone it, or the one behind it */
         bool               finite;   /* then: its session may not live for ever */
         bool               unsure;   /* undone, or whether its will is still due */
-        bool               refusable; /* the store could not write meanwhile */
+        bool               refusable; /* the store could not write meanwhile, or memory was short */
+        bool               revocable; /* until all is at rest it may be closed for a right it has
+                                       * not any more */
+        bool               revoked;   /* it may have been, at any time */
 };
 
 /* What was published once, by whom; `index` in sim.messages is in its payload. */
@@ -84,6 +101,8 @@ struct message_sent {
         uint32_t           expiry_s;                    /* of itself */
         uint64_t           start_ms;
         uint64_t           latest_ms; /* the broker had it then, if ever */
+        struct law_span    law;       /* by which it was published */
+        bool               doubtful;  /* it may have been refused without a word */
         unsigned           shared_to; /* the session that got it, by serial; 0: none */
         struct connection *link;
 };
@@ -93,6 +112,7 @@ struct subscribed {
         uint8_t  qos, asked;
         uint16_t asked_id; /* of the SUBSCRIBE that waits; 0: none */
         uint16_t gone_id;  /* of the UNSUBSCRIBE that waits; 0: none */
+        unsigned asked_law; /* the oldest by which it may have been granted */
         unsigned none_from; /* messages from this one on cannot come by it */
 };
 
@@ -139,6 +159,7 @@ struct sim_client {
         struct buffer      unread, arrivals;  /* arrivals: of struct arrival */
         uint64_t           arrived, consumed; /* bytes */
         uint64_t           at_ms;             /* the packet in hand arrived */
+        struct law_span    at_law;            /* and was sent by */
         bool               closed, connacked, present, resending;
         uint16_t           last_id;
         struct outgoing    out[OUT_MAX];
@@ -163,6 +184,11 @@ struct sim {
         const char         *act;                /* the last one */
         bool                watching;           /* the watcher has its subscription */
         bool                faulty;             /* the store may not have been able to write */
+        bool                squeezed;           /* memory may have been short */
+        struct law          laws[LAWS_MAX];
+        unsigned            law, law_settled;   /* the last one; the one that all shards go by */
+        unsigned            law_of[SHARDS_DRAWN], owed;         /* owed: answers */
+        struct client_listener lounge;          /* of the watcher and the reader: has no limits */
         unsigned            starved, starved_turns;
         struct connection  *connections;
         unsigned            connection_count;
@@ -181,6 +207,12 @@ extern const char *const sim_filters[FILTERS];
 static inline bool sim_keeps(const struct sim *sim)
 {
         return sim->mix.durability != DURABILITY_MEMORY;
+}
+
+/* Queues have bounds: what is beyond is dropped, and counted. */
+static inline bool sim_drops(const struct sim *sim)
+{
+        return sim->settings.mqueue_max_length > 0 || sim->settings.mqueue_max_bytes > 0;
 }
 
 static inline bool sim_relaxed(const struct sim *sim)
@@ -230,6 +262,33 @@ bool act_restart(struct sim *sim, struct sim_client *client);
 bool act_fault(struct sim *sim, struct sim_client *client);
 void end_fault(struct sim *sim);
 
+/* law.c: who may do what, and the one on the access chain who says so. */
+bool            law_begin(struct broker *broker, void *context);
+void            law_draw(struct sim *sim);
+bool            law_end(struct sim *sim);
+bool            act_reform(struct sim *sim, struct sim_client *client);
+struct law_span law_now(const struct sim *sim); /* by which a shard may act */
+bool            law_ever(const struct sim *sim, struct law_span span, unsigned client,
+                         unsigned topic, enum access_kind kind);
+bool            law_always(const struct sim *sim, struct law_span span, unsigned client,
+                           unsigned topic, enum access_kind kind);
+bool            law_ever_denies(const struct sim *sim, struct law_span span, unsigned client,
+                                unsigned filter);
+bool            law_always_denies(const struct sim *sim, struct law_span span, unsigned client,
+                                  unsigned filter);
+
+/* check_law.c: who got what it may have, and who was refused what it may not. */
+void check_reformed(struct sim *sim);
+bool check_reads(struct sim *sim, const struct sim_client *client,
+                 const struct publish_packet *in, unsigned message);
+void check_asks(struct sim *sim, struct sim_client *client, unsigned message);
+bool check_answer(struct sim *sim, struct sim_client *client, unsigned message,
+                  enum reason reason);
+bool check_grant(struct sim *sim, struct sim_client *client, unsigned filter,
+                 enum reason reason);
+bool check_surely(const struct sim *sim, const struct message_sent *sent);
+void check_settled_law(struct sim *sim);
+
 /* wire.c: a client's end of its connection. */
 bool wire_arrive(struct sim *sim, struct sim_client *client);
 bool wire_write(struct sim *sim, struct sim_client *client, const char *bytes, size_t size);
@@ -272,6 +331,7 @@ void check_closed_id(struct sim_client *client, uint16_t id);
 struct connection *check_connecting(struct sim *sim, struct sim_client *client);
 bool               check_connected(struct sim *sim, struct sim_client *client);
 bool               check_hung_up(struct sim *sim, struct sim_client *client);
+bool               check_turned_away(struct sim *sim, struct sim_client *client);
 void               check_ending(struct sim *sim, struct sim_client *client, enum ending ending);
 bool               check_will(struct sim *sim, const struct publish_packet *in);
 void               check_safe(struct sim *sim, struct sim_client *client);

@@ -4,14 +4,15 @@
 
 /* Bytes up to `end`, counted from the connection's first, arrived at `ms`. */
 struct arrival {
-        uint64_t end, ms;
+        uint64_t        end, ms;
+        struct law_span law;    /* it was sent by one of these */
 };
 
 /* Takes what the broker has written from the wire, for the client to read one day. */
 bool wire_arrive(struct sim *sim, struct sim_client *client)
 {
         static char    bytes[65536];
-        struct arrival now   = { client->arrived, sim_now(sim) };
+        struct arrival now   = { client->arrived, sim_now(sim), { sim->law_settled, sim->law } };
         ssize_t        count = 0;
 
         if (client->end == NULL || client->closed)
@@ -78,7 +79,8 @@ bool wire_next(struct sim_client *client, struct str *packet)
                 struct arrival arrival;
 
                 memcpy(&arrival, left.ptr, sizeof arrival);
-                client->at_ms = arrival.ms;
+                client->at_ms  = arrival.ms;
+                client->at_law = arrival.law;
                 if (arrival.end >= client->consumed + packet->len)
                         break;
         }

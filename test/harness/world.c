@@ -231,6 +231,12 @@ bool world_advance(struct world *world, uint64_t ms)
 
 struct transport *world_connect(struct world *world, int shard)
 {
+        return world_connect_to(world, &world->listener, shard);
+}
+
+struct transport *world_connect_to(struct world *world, struct client_listener *listener,
+                                   int shard)
+{
         struct transport *ends[2];
         unsigned          at = shard >= 0 ? (unsigned)shard : world->next++;
 
@@ -240,7 +246,7 @@ struct transport *world_connect(struct world *world, int shard)
         if (!address_parse(STR("127.0.0.1:40000"), &ends[1]->peer))
                 assert(false);
         role_claim(world->broker.loops[at]);
-        client_accept(world->broker.clients[at], ends[1], &world->listener);
+        client_accept(world->broker.clients[at], ends[1], listener);
         role_leave();
         return ends[0];
 }

@@ -64,4 +64,8 @@ bool world_advance(struct world *world, uint64_t ms);
 /* The test's end of a new connection; shard -1: the next in turn. NULL without memory. */
 struct transport *world_connect(struct world *world, int shard);
 
+/* The same, at a listener that is the caller's. */
+struct transport *world_connect_to(struct world *world, struct client_listener *listener,
+                                   int shard);
+
 #endif
