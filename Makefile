@@ -140,6 +140,7 @@ FUZZERS     := $(patsubst fuzz/%.c,$(OUT)/%,$(call only,$(FUZZ_C)))
 RELAY       := $(OUT)/bench/relay
 BENCHES     := $(if $(ONLY),$(patsubst bench/%.c,$(OUT)/bench/%,\
                  $(call only,$(filter-out $(BENCH_LIB_C) bench/relay.c,$(BENCH_C)))))
+PYBENCHES   := $(if $(ONLY),$(call only,bench/idle.py))
 
 PRODUCT_LIB := $(OUT)/liblinnet.a
 TOOL_LIB    := $(OUT)/libtool.a
@@ -197,7 +198,8 @@ tidy:
 	@tools/suite command tidy tools/tidy
 
 bench: $(or $(BENCHES),$(RELAY)) $(DAEMON) $(TOOL) | $(if $(BENCHES),,deps-bench)
-	@$(if $(BENCHES),set -e; for bench in $(BENCHES); do LINNETD=$(DAEMON) $$bench; done,\
+	@$(if $(BENCHES)$(PYBENCHES),set -e; for bench in $(BENCHES) $(PYBENCHES); do \
+	        LINNETD=$(DAEMON) PYTHONDONTWRITEBYTECODE=1 $$bench; done,\
 	        LINNETD=$(DAEMON) LINNET=$(TOOL) RELAY=$(RELAY) PYTHONDONTWRITEBYTECODE=1 \
 	        /usr/bin/python3 bench/compare $(if $(ONLY),--only '$(ONLY)') $(BENCH_ARGS))
 

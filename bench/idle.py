@@ -3,7 +3,7 @@
 
     LINNETD=build/linnetd bench/idle.py [SUBJECT[=COUNT]]...
 
-    connections    idle ones, each with a session, a client id of 20 bytes and one exact filter of 20
+    connections    idle ones, each with a session, a client id and an exact filter of 20 bytes
     websocket      the same over WebSocket
     durable        the same over TCP, and their sessions are kept
     exact          filters of 20 bytes in one session
@@ -11,9 +11,9 @@
     queued         messages of 100 bytes at QoS 1 for one client that is away
     retained       messages of 100 bytes, each for a topic of 20 bytes
 
-All of them unless said otherwise. A figure is the growth of the process's anonymous memory (RssAnon)
-by the count. How many connections there can be is decided by how many descriptors a process may
-have: here that is the broker.
+All of them unless said otherwise. A figure is the growth of the process's anonymous memory
+(RssAnon) by the count. How many connections there can be is decided by how many descriptors the
+broker may have.
 """
 import multiprocessing
 import pathlib

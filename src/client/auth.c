@@ -9,7 +9,7 @@
 void on_auth(struct client *c, const struct packet *packet)
 {
         const struct auth_packet *auth    = &packet->auth;
-        struct access_request    *request = &c->request;
+        struct access_request    *request;
         bool                      anew    = auth->reason == REASON_RE_AUTHENTICATE;
 
         if (c->version != MQTT_5 || c->auth_method.ptr == NULL ||
@@ -26,16 +26,18 @@ void on_auth(struct client *c, const struct packet *packet)
                 client_refuse_packet(c, REASON_PROTOCOL_ERROR, "AUTH out of turn");
                 return;
         }
-        buffer_consume(&c->asked, buffer_len(&c->asked));
-        if (property_has(&auth->properties, PROPERTY_AUTH_DATA) &&
-            !buffer_append(&c->asked, auth->properties.auth_data)) {
+        if (!asking_begin(c) ||
+            !protocol_keep_text(c, property_has(&auth->properties, PROPERTY_AUTH_DATA)
+                                           ? auth->properties.auth_data
+                                           : (struct str){ 0 })) {
                 client_lost(c, "no memory");
                 return;
         }
+        request             = &c->asking->request;
         c->reauthenticating = c->state == CLIENT_CONNECTED;
         request->kind       = ACCESS_CONNECT;
         request->method     = c->auth_method;
-        request->data       = buffer_str(&c->asked);
+        request->data       = buffer_str(&c->asking->text);
 
         enum access_verdict verdict = anew ? access_check(request) : access_continue(request);
 
@@ -47,7 +49,7 @@ void on_auth(struct client *c, const struct packet *packet)
 
 void auth_verdict(struct client *c, enum access_verdict verdict)
 {
-        const struct access_request *request = &c->request;
+        const struct access_request *request = &c->asking->request;
 
         assert(c->state == CLIENT_CONNECTED && c->reauthenticating);
         if (verdict == ACCESS_LATER) {
@@ -61,8 +63,8 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
         c->reauthenticating = false;
         if (verdict == ACCESS_ALLOW && request->identity.ptr != NULL &&
             !str_eq(request->identity, c->username)) {
-                c->request.reason = REASON_NOT_AUTHORIZED;
-                c->request.why    = "it has become someone else";
+                c->asking->request.reason = REASON_NOT_AUTHORIZED;
+                c->asking->request.why    = "it has become someone else";
                 verdict           = ACCESS_DENY;
         }
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-4.12.1-2] */
@@ -71,7 +73,7 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
                 client_allowed(c);
                 send_auth(c, REASON_SUCCESS);
         }
-        access_end(&c->request);
+        access_end(&c->asking->request);
 }
 
 bool auth_welcome(struct client *c, enum hook_point point)
@@ -79,7 +81,7 @@ bool auth_welcome(struct client *c, enum hook_point point)
         struct hook_args args = { .shard     = c->shard,
                                   .client_id = c->client_id,
                                   .username  = c->username,
-                                  .address   = str_of(c->ip),
+                                  .address   = str_of(c->asking->address),
                                   .peer      = transport_peer(c->transport),
                                   .ticket    = c->ticket };
         bool stopped = hooks_run(c->shard->broker->hooks, point, &args) == HOOK_STOP;
@@ -94,7 +96,7 @@ bool auth_welcome(struct client *c, enum hook_point point)
 
 bool auth_identify(struct client *c)
 {
-        struct access_request *request = &c->request;
+        struct access_request *request = &c->asking->request;
         char                  *name;
 
         if (request->identity.ptr == NULL)
@@ -115,7 +117,7 @@ ON_SHARD static uint32_t tell_failed(struct client *c, enum reason reason)
         struct hook_args args = { .shard     = c->shard,
                                   .client_id = c->client_id,
                                   .username  = c->username,
-                                  .address   = str_of(c->ip),
+                                  .address   = str_of(c->asking->address),
                                   .peer      = transport_peer(c->transport),
                                   .reason    = reason,
                                   .why       = c->why };
@@ -128,7 +130,7 @@ ON_SHARD static uint32_t tell_failed(struct client *c, enum reason reason)
  * would learn which names there are; but for what is the broker's fault. */
 void auth_failed(struct client *c)
 {
-        const struct access_request *request = &c->request;
+        const struct access_request *request = &c->asking->request;
         char                         address[ADDRESS_TEXT_SIZE];
         uint32_t                     delay_ms;
 

@@ -60,11 +60,8 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         c->timer.fire       = fired;
         c->expiry.fire      = expired;
         c->peer.ops         = &client_peer_ops;
-        c->request.shard    = c->shard;
-        c->request.answered = protocol_answered;
         output_init(&c->output, &manager->pool);
         replies_init(&c->replies);
-        address_ip_text(transport_peer(transport), c->ip);
         if (!transport->ops->attach(transport, c->shard->loop.config.poll, &c->watch, POLL_READ)) {
                 mem_free(c);
                 return NULL;
@@ -85,9 +82,8 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
 void client_free(struct client *c)
 {
         assert(c->magic == CLIENT_MAGIC && c->peer.session == NULL);
-        access_cancel(&c->request);
+        asking_drop(c);
         replies_drop(c);
-        access_forget(&c->request);
         if (c->welcome != NULL)
                 receipt_forget(TAKE(c->welcome));
         loop_timer_cancel(&c->shard->loop, &c->timer);
@@ -102,9 +98,6 @@ void client_free(struct client *c)
         }
         output_drop(&c->output);
         buffer_deinit(&c->unread);
-        buffer_deinit(&c->asked);
-        buffer_deinit(&c->verdicts);
-        protocol_release(c);
         limiter_end(c);
         alias_deinit(&c->aliases);
         mem_free((char *)(uintptr_t)c->client_id.ptr);
@@ -208,11 +201,15 @@ void client_heard_again(struct client *c)
 enum hook_result client_hook(struct client *c, enum hook_point point, struct str topic,
                              enum reason reason)
 {
+        char address[ADDRESS_TEXT_SIZE];
+
+        address_ip_text(transport_peer(c->transport), address);
+
         struct hook_args args = {
                 .shard        = c->shard,
                 .client_id    = c->client_id,
                 .username     = c->username,
-                .address      = str_of(c->ip),
+                .address      = str_of(address),
                 .topic        = topic,
                 .reason       = reason,
                 .why          = c->why,
@@ -387,7 +384,8 @@ static void read_rest(struct client *c)
 
 static void end_if_gone(struct client *c)
 {
-        bool a_publish_waits = (c->paused & PAUSED_BY_ACCESS) && c->request.kind == ACCESS_PUBLISH;
+        bool a_publish_waits = (c->paused & PAUSED_BY_ACCESS) &&
+                               c->asking->request.kind == ACCESS_PUBLISH;
 
         if (list_linked(&c->in_held_back) || a_publish_waits ||
             (c->paused && buffer_len(&c->unread) > 0))
@@ -467,10 +465,10 @@ ON_SHARD static uint64_t expiry_wait_ms(const struct client *c)
 
 void client_allowed(struct client *c)
 {
-        c->superuser = c->request.superuser;
+        c->superuser = c->asking->request.superuser;
         if (c->peer.session != NULL)
                 c->peer.session->superuser = c->superuser;
-        c->until_us  = c->request.until_us;
+        c->until_us  = c->asking->request.until_us;
         if (c->until_us == 0)
                 loop_timer_cancel(&c->shard->loop, &c->expiry);
         else
@@ -547,7 +545,8 @@ static void flush(struct client *c)
 /* Once: the session and whoever watches are told that the client is gone. */
 static void say_end(struct client *c)
 {
-        access_cancel(&c->request);
+        if (c->asking != NULL)
+                access_cancel(&c->asking->request);
         replies_drop(c);
         c->paused = 0;
         client_leave_session(c);

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "client/alias.h"
+#include "client/asking.h"
 #include "client/client.h"
 #include "client/keepalive.h"
 #include "client/limiter.h"
@@ -57,17 +58,12 @@ struct client_manager {
         struct list        slowed;      /* clients that are paused by memory */
         struct timer       slow;        /* set while there are any */
         struct output_pool pool;
+        struct slab        askings;
         struct log_limit   refusals[REFUSAL_KINDS];
         struct buffer      mounted;     /* the last topic that a mountpoint was put before */
         uint32_t           turned_away; /* clients that are here to hear why not */
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
         char              *scratch;     /* SCRATCH_BYTES: packets are encoded here; owned */
-};
-
-/* A packet that waits for an answer from the access chain. */
-struct held {
-        char        *body;              /* owned; NULL: none */
-        struct frame frame;
 };
 
 struct client {
@@ -97,11 +93,8 @@ struct client {
         /* the packet in hand */
         struct frame            frame;
         struct str              body;
-        struct held             held;
-        struct access_request   request;
-        struct buffer           asked;          /* strings of the request that a packet brought */
-        struct buffer           verdicts;       /* on the packet's topics so far: 0 or the reason */
-        uint32_t                verdicts_epoch; /* of the rules that they are by */
+        struct asking          *asking;         /* owned; NULL while it asks nothing */
+        struct access_note     *notes;          /* meanwhile; owned */
         uint8_t                 paused;         /* enum client_pause: reads nothing */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */
@@ -138,7 +131,6 @@ struct client {
         enum reason             reason;         /* of its end */
         const char             *why;
         uint32_t                linger_ms;
-        char                    ip[ADDRESS_TEXT_SIZE];
 };
 
 /* One connection less of the listener's. */

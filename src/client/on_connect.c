@@ -202,9 +202,9 @@ static void take_identity(struct client *c)
 /* [MQTT-4.12.0-1] */
 ON_SHARD static void method_unknown(struct client *c)
 {
-        c->request.reason = REASON_BAD_AUTHENTICATION_METHOD;
-        c->request.why    = "nobody speaks its authentication method";
-        c->request.by     = "none";
+        c->asking->request.reason = REASON_BAD_AUTHENTICATION_METHOD;
+        c->asking->request.why    = "nobody speaks its authentication method";
+        c->asking->request.by     = "none";
         auth_failed(c);
 }
 
@@ -248,19 +248,12 @@ static bool allowed(struct client *c, const struct connect_packet *p)
 
 static void ask(struct client *c, const struct connect_packet *p)
 {
-        struct access_request *request = &c->request;
+        struct access_request *request = &c->asking->request;
 
+        asking_identify(c, request, c->asking->address);
         request->kind         = ACCESS_CONNECT;
-        request->client_id    = c->client_id;
-        request->username     = c->username;
-        request->has_username = c->username.ptr != NULL;
-        request->identified   = c->identified;
         request->password     = p->password;
         request->has_password = p->has_password;
-        request->address      = str_of(c->ip);
-        request->loopback     = transport_is_local(c->transport);
-        request->anonymous    = c->listener->anonymous;
-        request->id_is_its    = c->assigned || c->listener->identity_as_client_id;
         request->method       = c->auth_method;
         if (c->auth_method.ptr != NULL && property_has(&p->properties, PROPERTY_AUTH_DATA))
                 request->data = p->properties.auth_data;
@@ -292,8 +285,8 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 send_auth(c, REASON_CONTINUE_AUTHENTICATION);   /* [MQTT5-4.12.0-2] */
                 return;
         }
-        c->request.password = (struct str){ 0 };        /* its bytes go soon */
-        c->request.data     = (struct str){ 0 };
+        c->asking->request.password = (struct str){ 0 };        /* its bytes go soon */
+        c->asking->request.data     = (struct str){ 0 };
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
                 auth_failed(c);
                 connect_done(c);
@@ -316,20 +309,19 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
  * may come later. */
 static enum access_verdict ask_will(struct client *c, const struct will_fields *will)
 {
-        struct access_request *request = &c->request;
+        struct access_request *request = &c->asking->request;
         struct str             topic;
         uint32_t               delay_s;
 
         if (!will->present || c->superuser)
                 return ACCESS_ALLOW;
         topic_delayed(mount_topic(c, will->topic), &delay_s, &topic);
-        buffer_consume(&c->asked, buffer_len(&c->asked));
-        if (topic.ptr == NULL || !buffer_append(&c->asked, topic)) {
+        if (topic.ptr == NULL || !protocol_keep_text(c, topic)) {
                 request->reason = REASON_SERVER_BUSY;
                 return ACCESS_DENY;
         }
         request->kind   = ACCESS_PUBLISH;
-        request->topic  = buffer_str(&c->asked);
+        request->topic  = buffer_str(&c->asking->text);
         request->qos    = will->qos;
         request->retain = will->retain;
         return access_check(request);
@@ -344,7 +336,8 @@ void will_verdict(struct client *c, enum access_verdict verdict)
                 return;
         }
         if (verdict != ACCESS_ALLOW)
-                client_fail(c, c->request.reason, "it may not publish to the topic of its will");
+                client_fail(c, c->asking->request.reason,
+                            "it may not publish to the topic of its will");
         else if (protocol_decode_held(c, &packet))
                 welcome(c, &packet.connect);
         connect_done(c);
@@ -352,9 +345,8 @@ void will_verdict(struct client *c, enum access_verdict verdict)
 
 static void connect_done(struct client *c)
 {
-        access_end(&c->request);
-        c->request.topic = c->body = (struct str){ 0 };
-        buffer_deinit(&c->asked);
+        access_end(&c->asking->request);
+        c->asking->request.topic = c->body = (struct str){ 0 };
         protocol_release(c);
 }
 
@@ -515,8 +507,8 @@ static void connack_properties(struct client *c, const struct connect_packet *p,
         if (c->auth_method.ptr != NULL) {
                 out->auth_method = c->auth_method;
                 property_set(out, PROPERTY_AUTH_METHOD);
-                if (c->request.data_out.len > 0) {
-                        out->auth_data = c->request.data_out;
+                if (c->asking->request.data_out.len > 0) {
+                        out->auth_data = c->asking->request.data_out;
                         property_set(out, PROPERTY_AUTH_DATA);
                 }
         }

@@ -34,7 +34,7 @@ void on_subscribe(struct client *c, const struct packet *packet)
         if (c->version == MQTT_5 && property_has(&s->properties, PROPERTY_SUBSCRIPTION_ID))
                 id = s->properties.subscription_id;
 
-        const struct str verdicts = buffer_str(&c->verdicts);
+        const struct str verdicts = buffer_str(&c->asking->verdicts);
         struct str       filters  = s->filters;
 
         if (c->shard->settings->acl_deny_disconnects && has_denied(verdicts)) {
@@ -90,16 +90,20 @@ ON_SHARD static uint32_t filters_max(const struct client *c)
         return pressure_of(c->shard) == PRESSURE_HARD ? 0 : c->shard->settings->max_filters;
 }
 
-/* A verdict for each filter in c->verdicts; false when one is still awaited, or the packet was
- * refused. */
+/* A verdict for each filter in c->asking->verdicts; false when one is still awaited, or the packet
+ * was refused. */
 static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
 {
         struct str            filters = s->filters;
         struct subscribe_item item;
 
-        if (c->verdicts_epoch != c->shard->access_epoch)        /* while one was awaited */
-                buffer_consume(&c->verdicts, buffer_len(&c->verdicts));
-        c->verdicts_epoch = c->shard->access_epoch;
+        if (!asking_begin(c)) {
+                client_lost(c, "no memory");
+                return false;
+        }
+        if (c->asking->verdicts_epoch != c->shard->access_epoch)        /* while one was awaited */
+                buffer_consume(&c->asking->verdicts, buffer_len(&c->asking->verdicts));
+        c->asking->verdicts_epoch = c->shard->access_epoch;
         for (unsigned i = 0; next_item(c, &filters, &item); i++) {
                 struct subscription_name name   = { .group = { NULL, 0 } };
                 enum reason              reason = i < filters_max(c)
@@ -113,12 +117,12 @@ static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
                         return false;
                 if (reason == REASON_SUCCESS && !protocol_ask(c, i, &question, &reason))
                         return false;
-                if (i < buffer_len(&c->verdicts))
+                if (i < buffer_len(&c->asking->verdicts))
                         continue;
 
                 char byte = (char)reason;
 
-                if (!buffer_append(&c->verdicts, str_from(&byte, 1))) {
+                if (!buffer_append(&c->asking->verdicts, str_from(&byte, 1))) {
                         client_lost(c, "no memory");
                         return false;
                 }

@@ -98,6 +98,7 @@ static size_t parse(struct client *c, struct str bytes)
                         limiter_received(c);
                 used += size;
         }
+        asking_end(c);
         return used;
 }
 
@@ -180,13 +181,13 @@ static void count(struct client *c, enum packet_type type)
 /* Of what a peer could repeat at will: the first of a second. */
 ON_SHARD static void log_denied(struct client *c)
 {
-        const struct access_request *request = &c->request;
+        const struct access_request *request = &c->asking->request;
         uint32_t                     skipped = 0;
 
         if (!client_may_log(c->manager, REFUSED_ACCESS, &skipped))
                 return;
         LOG(WARNING, "access.denied", F_STR("client", c->client_id),
-            F_STR("username", c->username), F_TEXT("address", c->ip),
+            F_STR("username", c->username), F_STR("address", request->address),
             F_TEXT("kind", kinds[request->kind]), F_STR("topic", request->topic),
             F_U64("qos", request->qos), F_U64("acl_line", request->line),
             F_TEXT("why", request->why != NULL ? request->why : "a rule denies it"),
@@ -196,7 +197,7 @@ ON_SHARD static void log_denied(struct client *c)
 /* The verdict on a topic of the packet in hand. */
 ON_SHARD static enum reason reason_of(struct client *c, enum access_verdict verdict)
 {
-        const struct access_request *request = &c->request;
+        const struct access_request *request = &c->asking->request;
 
         if (verdict != ACCESS_ALLOW) {
                 if (request->late == NULL)              /* else it is told */
@@ -209,9 +210,11 @@ ON_SHARD static enum reason reason_of(struct client *c, enum access_verdict verd
 bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
                   enum reason *out)
 {
-        struct access_request *request  = &c->request;
-        struct str             verdicts = buffer_str(&c->verdicts);
+        struct access_request *request;
+        struct str             verdicts = { 0 };
 
+        if (c->asking != NULL)
+                verdicts = buffer_str(&c->asking->verdicts);
         *out = REASON_SUCCESS;
         if (index < verdicts.len) {
                 *out = (enum reason)(uint8_t)verdicts.ptr[index];
@@ -219,22 +222,21 @@ bool protocol_ask(struct client *c, unsigned index, const struct access_request 
         }
         if (c->superuser)
                 return true;
-
-        /* Answers may come later, when the packet's bytes are elsewhere. */
-        buffer_consume(&c->asked, buffer_len(&c->asked));
-        if (!buffer_append(&c->asked, question->topic)) {
+        if (!asking_begin(c)) {
                 *out = REASON_SERVER_BUSY;
                 return true;
         }
+        request         = &c->asking->request;
         request->kind   = question->kind;
-        request->topic  = buffer_str(&c->asked);
+        request->topic  = question->topic;
         request->qos    = question->qos;
         request->retain = question->retain;
 
         enum access_verdict verdict = access_check(request);
 
         if (verdict == ACCESS_LATER) {
-                if (protocol_hold(c)) {
+                if (protocol_hold(c) && protocol_keep_text(c, request->topic)) {
+                        request->topic = buffer_str(&c->asking->text);
                         client_pause(c, PAUSED_BY_ACCESS);
                         return false;
                 }
@@ -248,26 +250,37 @@ bool protocol_ask(struct client *c, unsigned index, const struct access_request 
 /* Nothing when it is held already. */
 bool protocol_hold(struct client *c)
 {
-        if (c->held.body != NULL)
+        if (!asking_begin(c))
+                return false;
+        if (c->asking->body != NULL)
                 return true;
-        c->held.frame = c->frame;
-        c->held.body  = mem_dup(c->body);
-        return c->held.body != NULL;
+        c->asking->frame = c->frame;
+        c->asking->body  = mem_dup(c->body);
+        return c->asking->body != NULL;
+}
+
+/* The answer may come later, when the packet's bytes are elsewhere. */
+bool protocol_keep_text(struct client *c, struct str text)
+{
+        buffer_consume(&c->asking->text, buffer_len(&c->asking->text));
+        return buffer_append(&c->asking->text, text);
 }
 
 void protocol_release(struct client *c)
 {
-        mem_free(TAKE(c->held.body));
-        buffer_consume(&c->verdicts, buffer_len(&c->verdicts));
+        if (c->asking == NULL)
+                return;
+        mem_free(TAKE(c->asking->body));
+        buffer_consume(&c->asking->verdicts, buffer_len(&c->asking->verdicts));
 }
 
 bool protocol_decode_held(struct client *c, struct packet *out)
 {
         struct decode_error error;
 
-        assert(c->held.body != NULL);
-        c->frame = c->held.frame;
-        c->body  = str_from(c->held.body, c->held.frame.body_size);
+        assert(c->asking != NULL && c->asking->body != NULL);
+        c->frame = c->asking->frame;
+        c->body  = str_from(c->asking->body, c->asking->frame.body_size);
         return decode(&c->frame, c->body, c->version, out, &error);
 }
 
@@ -289,19 +302,20 @@ static void handle_again(struct client *c)
 /* The provider may be slow for thousands at once. */
 ON_SHARD static void log_late(struct client *c)
 {
-        uint32_t skipped = 0;
+        const struct access_request *request = &c->asking->request;
+        uint32_t                     skipped = 0;
 
         if (!client_may_log(c->manager, REFUSED_LATE, &skipped))
                 return;
-        LOG(WARNING, "access.timeout", F_STR("client", c->client_id), F_TEXT("address", c->ip),
-            F_TEXT("listener", c->listener->name), F_TEXT("provider", c->request.late),
-            F_TEXT("kind", kinds[c->request.kind]), F_TEXT("why", c->request.why),
-            F_U64("skipped", skipped));
+        LOG(WARNING, "access.timeout", F_STR("client", c->client_id),
+            F_STR("address", request->address), F_TEXT("listener", c->listener->name),
+            F_TEXT("provider", request->late), F_TEXT("kind", kinds[request->kind]),
+            F_TEXT("why", request->why), F_U64("skipped", skipped));
 }
 
 void protocol_answered(struct access_request *request, enum access_verdict verdict)
 {
-        struct client *c = list_entry(request, struct client, request);
+        struct client *c = request->asker;
 
         on_shard(&c->shard->loop);
         assert(c->magic == CLIENT_MAGIC);
@@ -315,7 +329,7 @@ void protocol_answered(struct access_request *request, enum access_verdict verdi
         } else if (request->kind != ACCESS_CONNECT) {
                 char byte = (char)reason_of(c, verdict);
 
-                if (buffer_append(&c->verdicts, str_from(&byte, 1)))
+                if (buffer_append(&c->asking->verdicts, str_from(&byte, 1)))
                         handle_again(c);
                 else
                         client_lost(c, "no memory");

@@ -17,6 +17,7 @@ void protocol_proceed(struct client *c) ON_SHARD;       /* with what is unread *
 bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
                   enum reason *out) ON_SHARD;
 bool protocol_hold(struct client *c) ON_SHARD;          /* false without memory */
+bool protocol_keep_text(struct client *c, struct str text) ON_SHARD; /* for a request; the same */
 void protocol_release(struct client *c);
 void protocol_answered(struct access_request *request, enum access_verdict verdict);
 bool protocol_decode_held(struct client *c, struct packet *out) ON_SHARD;

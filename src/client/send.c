@@ -34,7 +34,8 @@ static void peer_release(struct peer *peer, uint16_t packet_id) ON_SHARD;
 static enum congestion peer_congested(const struct peer *peer);
 static void peer_evict(struct peer *peer, enum reason reason) ON_SHARD;
 static void peer_refuse(struct peer *peer, enum reason reason, const char *why) ON_SHARD;
-static struct access_request *peer_asker(struct peer *peer);
+static struct access_note **peer_identify(struct peer *peer, struct access_request *request,
+                                          char address[static ACCESS_ADDRESS_SIZE]) ON_SHARD;
 static void put(struct client *c, enum packet_type type, size_t size) ON_SHARD;
 static void sent(struct client *c, enum packet_type type) ON_SHARD;
 static void own_properties(struct own_properties *own, const struct delivery *delivery,
@@ -54,7 +55,7 @@ const struct peer_ops client_peer_ops = {
         .congested = peer_congested,
         .evict     = peer_evict,
         .refuse    = peer_refuse,
-        .asker     = peer_asker,
+        .identify  = peer_identify,
 };
 
 /* There is a reason string only in a refusal, and only if it fits [MQTT5-3.2.2-19]; the user
@@ -144,8 +145,8 @@ void send_auth(struct client *c, enum reason reason)
 
         auth.properties.auth_method = c->auth_method;
         property_set(&auth.properties, PROPERTY_AUTH_METHOD);
-        if (c->request.data_out.len > 0) {
-                auth.properties.auth_data = c->request.data_out;
+        if (c->asking->request.data_out.len > 0) {
+                auth.properties.auth_data = c->asking->request.data_out;
                 property_set(&auth.properties, PROPERTY_AUTH_DATA);
         }
         put(c, PACKET_AUTH, encode_auth(c->manager->scratch, SCRATCH_BYTES, &auth));
@@ -368,7 +369,12 @@ static void peer_refuse(struct peer *peer, enum reason reason, const char *why)
         client_fail(list_entry(peer, struct client, peer), reason, why);
 }
 
-static struct access_request *peer_asker(struct peer *peer)
+static struct access_note **peer_identify(struct peer *peer, struct access_request *request,
+                                          char address[static ACCESS_ADDRESS_SIZE])
 {
-        return &list_entry(peer, struct client, peer)->request;
+        struct client *c = list_entry(peer, struct client, peer);
+
+        asking_identify(c, request, address);
+        request->notes = *asking_notes(c);
+        return asking_notes(c);
 }

@@ -283,20 +283,6 @@ ON_SHARD static enum access_verdict remembered(struct access_request *request)
         return verdict;
 }
 
-void access_copy(struct access_request *to, const struct access_request *from)
-{
-        *to = (struct access_request){
-                .shard        = from->shard,
-                .client_id    = from->client_id,
-                .username     = from->username,
-                .has_username = from->has_username,
-                .identified   = from->identified,
-                .address      = from->address,
-                .loopback     = from->loopback,
-                .notes        = from->notes,
-        };
-}
-
 enum access_verdict access_check(struct access_request *request)
 {
         assert(!request->waiting);
@@ -401,12 +387,12 @@ struct access_note *access_note(const struct access_request *request, const void
         return note;
 }
 
-void access_forget(struct access_request *request)
+void access_forget(struct access_note **notes)
 {
-        while (request->notes != NULL) {
-                struct access_note *note = request->notes;
+        while (*notes != NULL) {
+                struct access_note *note = *notes;
 
-                request->notes = note->next;
+                *notes = note->next;
                 note->free(note);
         }
 }

@@ -22,6 +22,8 @@ struct access;
 struct access_request;
 struct shard;
 
+enum { ACCESS_ADDRESS_SIZE = 64 };      /* of an address as text, with the NUL */
+
 enum access_kind {
         ACCESS_CONNECT, ACCESS_PUBLISH, ACCESS_SUBSCRIBE,
         ACCESS_DELIVER,         /* a message's topic, by a subscription that is allowed partly */
@@ -70,8 +72,8 @@ struct access_note {
         void (*free)(struct access_note *note);
 };
 
-/* One question. Embedded by the asker, who keeps one for all questions of a client; its strings
- * live until the answer. */
+/* One question, or several, one after the other. Embedded by the asker; its strings live until the
+ * answer. */
 struct access_request {
         struct shard          *shard;
         enum access_kind       kind;
@@ -119,6 +121,7 @@ struct access_request {
         const char            *late;                    /* who has not answered in time; or NULL */
 
         void (*answered)(struct access_request *request, enum access_verdict verdict);
+        void                  *asker;                   /* for `answered` */
         unsigned               at;                      /* the provider whose turn it is */
         bool                   waiting;
         struct timer           timer;                   /* set while it waits */
@@ -136,10 +139,6 @@ void           access_free(struct access *access);
 bool access_add(struct access *access, const struct access_provider *provider, void *context);
 bool access_has_rules(const struct shard *shard) ON_SHARD;     /* anyone on topics */
 bool access_has_method(const struct access *access, struct str method);
-
-/* The same client, who asks nothing yet. The notes are still the other's: what is remembered with
- * the copy is to be handed back. */
-void access_copy(struct access_request *to, const struct access_request *from);
 
 /* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict, after
  * mqtt.access_timeout at the latest. */
@@ -166,6 +165,6 @@ void access_keep(struct access_request *request, struct access_note *note) ON_SH
 struct access_note *access_note(const struct access_request *request, const void *owner) ON_SHARD;
 
 /* The asker's, with the client: all notes. */
-void access_forget(struct access_request *request) ON_SHARD;
+void access_forget(struct access_note **notes) ON_SHARD;
 
 #endif

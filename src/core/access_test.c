@@ -246,8 +246,8 @@ TEST(a_note_is_its_owners_until_another_takes_its_place)
         EXPECT(access_note(&request, &ben) == &of_ben.note);
         EXPECT(access_note(&request, &eve) == NULL);
         EXPECT_EQ(of_ann.freed, 1);
-        access_forget(&request);
-        access_forget(&request);
+        access_forget(&request.notes);
+        access_forget(&request.notes);
         EXPECT(access_note(&request, &ben) == NULL);
         EXPECT_EQ(of_ann.freed, 1);
         EXPECT_EQ(of_ben.freed, 1);

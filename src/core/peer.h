@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/access.h"
 #include "core/delivery.h"
 #include "mqtt/reason.h"
 
-struct access_request;
 struct peer;
 struct session;
 
@@ -33,8 +33,11 @@ struct peer_ops {
         /* Tells it why, and ends it: it unbinds in its time. */
         void (*refuse)(struct peer *peer, enum reason reason, const char *why);
 
-        /* The request with which it asks the access chain: who it is. */
-        struct access_request *(*asker)(struct peer *peer);
+        /* Says who it is, in a request for the access chain; its address is written to `address`.
+         * The notes are still the peer's: returns where they are to be handed back, as the chain
+         * has left them. NULL: it is nobody's client. */
+        struct access_note **(*identify)(struct peer *peer, struct access_request *request,
+                                         char address[static ACCESS_ADDRESS_SIZE]);
 };
 
 struct peer {

@@ -21,34 +21,27 @@ struct user_mail {
         char        name[];
 };
 
-/* What is known of the session's client; of one that is away its name and user. */
-ON_SHARD static struct access_request question(const struct session *session,
-                                               enum access_kind kind, struct str topic)
-{
-        struct access_request request = {
-                .shard        = session->shard,
-                .client_id    = session->client_id,
-                .username     = session->username,
-                .has_username = session->username.len > 0,
-        };
-
-        if (session->peer != NULL)
-                access_copy(&request, session->peer->ops->asker(session->peer));
-        request.away   = session->peer == NULL;
-        request.review = true;
-        request.kind   = kind;
-        request.topic  = topic;
-        return request;
-}
-
-/* What is remembered of it stays with the client. */
+/* A question for a session's client, or in its place: of one that is away its name and user are
+ * known. What is remembered of it stays with the client. */
 ON_SHARD static enum access_verdict ask(struct session *session, struct access_request *request)
 {
-        enum access_verdict verdict = access_check(request);
+        char                 address[ACCESS_ADDRESS_SIZE];
+        struct access_note **notes = NULL;
+        enum access_verdict  verdict;
 
+        request->shard        = session->shard;
+        request->review       = true;
+        request->away         = session->peer == NULL;
+        request->client_id    = session->client_id;
+        request->username     = session->username;
+        request->has_username = session->username.len > 0;
         if (session->peer != NULL)
-                session->peer->ops->asker(session->peer)->notes = TAKE(request->notes);
-        access_forget(request);
+                notes = session->peer->ops->identify(session->peer, request, address);
+        verdict = access_check(request);
+        if (notes != NULL)
+                *notes = TAKE(request->notes);
+        access_forget(&request->notes);
+        request->address = (struct str){ 0 };
         return verdict;
 }
 
@@ -59,12 +52,12 @@ ON_SHARD static bool is_open(const struct session *session)
 
 bool review_allows(struct session *session, struct str topic, bool unchecked)
 {
-        struct access_request request;
+        struct access_request request = { .kind      = ACCESS_DELIVER,
+                                          .topic     = topic,
+                                          .unchecked = unchecked };
 
         if (is_open(session))
                 return true;
-        request           = question(session, ACCESS_DELIVER, topic);
-        request.unchecked = unchecked;
         return ask(session, &request) == ACCESS_ALLOW;
 }
 
@@ -87,9 +80,10 @@ bool review_allows_will(struct session *session)
 
         if (is_open(session) || session->will_epoch == session->shard->access_epoch)
                 return true;
-        request        = question(session, ACCESS_PUBLISH, message_topic(session->will));
-        request.qos    = session->will->qos;
-        request.retain = session->will->retain;
+        request = (struct access_request){ .kind   = ACCESS_PUBLISH,
+                                           .topic  = message_topic(session->will),
+                                           .qos    = session->will->qos,
+                                           .retain = session->will->retain };
         if (ask(session, &request) == ACCESS_ALLOW)
                 return true;
         drop(session, session->will);
@@ -165,10 +159,10 @@ ON_SHARD static void purge(struct session *session)
 /* Asks about one subscription again; false: it has ended. */
 ON_SHARD static bool still_allowed(struct session *session, struct subscription *subscription)
 {
-        struct access_request request = question(session, ACCESS_SUBSCRIBE,
-                                                 route_filter(subscription->route));
+        struct access_request request = { .kind  = ACCESS_SUBSCRIBE,
+                                          .topic = route_filter(subscription->route),
+                                          .qos   = subscription->options.qos };
 
-        request.qos = subscription->options.qos;
         if (ask(session, &request) == ACCESS_ALLOW) {
                 if (!request.unsure) {
                         subscription->options.partly    = request.partly;

@@ -51,7 +51,7 @@ static void begin(unsigned shards)
 /* A client as its session sees it. */
 struct test_peer {
         struct peer           peer;
-        struct access_request request;
+        struct access_note   *notes;
         unsigned              refused;
         enum reason           reason;
 };
@@ -81,15 +81,24 @@ static void peer_refuse(struct peer *peer, enum reason reason, const char *why)
         test->reason = reason;
 }
 
-static struct access_request *peer_asker(struct peer *peer)
+static struct access_note **peer_identify(struct peer *peer, struct access_request *request,
+                                          char address[static ACCESS_ADDRESS_SIZE])
 {
-        return &list_entry(peer, struct test_peer, peer)->request;
+        struct test_peer *test = list_entry(peer, struct test_peer, peer);
+
+        address[0]            = '\0';
+        request->address      = str_of(address);
+        request->client_id    = peer->session->client_id;
+        request->username     = peer->session->username;
+        request->has_username = true;
+        request->notes        = test->notes;
+        return &test->notes;
 }
 
 static const struct peer_ops ops = { .publish   = peer_publish,
                                      .congested = peer_congested,
                                      .refuse    = peer_refuse,
-                                     .asker     = peer_asker };
+                                     .identify  = peer_identify };
 
 ON_SHARD static struct session *open_session(struct shard *shard, const char *client,
                                              const char *user)
@@ -101,11 +110,7 @@ ON_SHARD static struct session *open_session(struct shard *shard, const char *cl
 
 ON_SHARD static void join(struct session *session, struct test_peer *peer)
 {
-        *peer = (struct test_peer){ .peer    = { .ops = &ops, .receive_maximum = 10 },
-                                    .request = { .shard        = session->shard,
-                                                 .client_id    = session->client_id,
-                                                 .username     = session->username,
-                                                 .has_username = true } };
+        *peer = (struct test_peer){ .peer = { .ops = &ops, .receive_maximum = 10 } };
         session_bind(session, &peer->peer);
         session_resume(session);
 }
@@ -130,7 +135,7 @@ static void end(struct session *const *sessions, unsigned count)
                 struct shard *shard = sessions[i]->shard;
 
                 role_claim(&shard->loop);
-                access_forget(sessions[i]->peer->ops->asker(sessions[i]->peer));
+                access_forget(&list_entry(sessions[i]->peer, struct test_peer, peer)->notes);
                 session_unbind(sessions[i], false);
                 role_leave();
         }
@@ -232,7 +237,7 @@ TEST(a_session_that_ends_in_its_review)
         world_turn(world, 0);
         EXPECT(sessions[0]->subscriptions.count > 0);
         role_claim(&only_shard()->loop);
-        access_forget(&peers[0].request);
+        access_forget(&peers[0].notes);
         session_unbind(sessions[0], false);
         role_leave();
         EXPECT(world_run(world));

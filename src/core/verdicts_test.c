@@ -56,7 +56,7 @@ static void end(void)
 {
         struct access_request request = { .notes = notes };
 
-        access_forget(&request);
+        access_forget(&request.notes);
         role_leave();
 }
 

@@ -36,25 +36,29 @@ static void answer_deliver(struct loop *loop, struct mail *mail);
 
 static const struct mail_ops answer_ops = { "admin answer", answer_deliver, NULL };
 
-ON_SHARD static struct str address_of(const struct session *session)
+/* `text` is where it is written. */
+ON_SHARD static struct str address_of(const struct session *session,
+                                      char text[static ACCESS_ADDRESS_SIZE])
 {
-        const struct str none = { NULL, 0 };
+        struct access_request client = { .shard = session->shard };
 
-        return session->peer != NULL && session->peer->ops->asker != NULL
-                       ? session->peer->ops->asker(session->peer)->address : none;
+        if (session->peer != NULL && session->peer->ops->identify != NULL)
+                session->peer->ops->identify(session->peer, &client, text);
+        return client.address;
 }
 
 ON_SHARD static void say_session(const struct session *session, const char *kind,
                                  struct buffer *out)
 {
         const struct shard    *shard = session->shard;
+        char                   address[ACCESS_ADDRESS_SIZE];
         const struct str       none  = { NULL, 0 };
         const bool             named = session->username.len > 0;
         uint64_t               since = session->peer != NULL ? 0 : session->disconnected_us;
         const struct log_field fields[] = {
                 F_STR("client_id", session->client_id),
                 F_STR("username", named ? session->username : none),
-                F_STR("address", address_of(session)),
+                F_STR("address", address_of(session, address)),
                 F_TEXT("state", session->peer != NULL ? "connected" : "away"),
                 F_U64("shard", shard->loop.config.id),
                 F_U64("subscriptions", session->subscriptions.count),

@@ -343,16 +343,17 @@ ON_SHARD static void end_banned(struct watchman *watchman)
         size_t          at = 0;
 
         while ((session = map_next(&shard->sessions, &at)) != NULL) {
-                struct address               address;
-                const struct access_request *asker;
-                bool                         known;
+                struct access_request client = { .shard = shard };
+                char                  text[ACCESS_ADDRESS_SIZE];
+                struct address        address;
+                bool                  known;
 
-                if (session->peer == NULL || session->peer->ops->asker == NULL)
+                if (session->peer == NULL || session->peer->ops->identify == NULL)
                         continue;
-                asker = session->peer->ops->asker(session->peer);
-                known = address_parse_ip(asker->address, &address);
+                session->peer->ops->identify(session->peer, &client, text);
+                known = address_parse_ip(client.address, &address);
                 if (is_banned(watchman->guard, shard, known ? &address : NULL, session->client_id,
-                              asker->username))
+                              client.username))
                         session->peer->ops->refuse(session->peer, REASON_ADMINISTRATIVE_ACTION,
                                                    BAN_WHY);
         }
