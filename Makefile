@@ -110,7 +110,7 @@ WHOLE     := $(if $(filter-out $(ROOMS),$(ALL_ROOMS)),,yes)
 
 MAIN         := src/broker/main.c
 ROOM_C       := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
-TOOL_C       := $(sort $(wildcard tools/linnet/*.c))
+TOOL_C       := $(sort $(wildcard tools/linnet/*.c tools/linnet/*/*.c))
 HARNESS_C    := $(if $(or $(WHOLE),$(filter core,$(ROOMS))),$(sort $(wildcard test/harness/*.c)))
 SCENARIO_C   := $(sort $(wildcard scenario/*.c))
 SIM_C        := $(sort $(wildcard sim/*.c))

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/bench.h"
 #include "ctl.h"
 #include "passwd.h"
 #include "services/sys/version.h"
@@ -16,6 +17,8 @@ static const char help[] =
         "                                                       linnet passwd --help\n"
         "linnet store {check | dump | compact} [PATH]           a stopped broker's store;\n"
         "                                                       linnet store --help\n"
+        "linnet bench MODE [options]                            load, and how well it is borne;\n"
+        "                                                       linnet bench --help\n"
         "linnet --help | --version\n"
         "\n"
         "pub and sub take, as mosquitto_pub and mosquitto_sub do:\n"
@@ -47,6 +50,17 @@ static const char help[] =
         "Ends with 0; 1 on an error; 7 when the connection was lost; the reason code when the\n"
         "broker refused to connect or every subscription.\n";
 
+/* Those that parse what follows themselves. */
+static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+} words[] = {
+        { "bench", bench_run },
+        { "ctl", ctl_run },
+        { "passwd", passwd_run },
+        { "store", store_run },
+};
+
 int main(int argc, char **argv)
 {
         struct arguments arguments;
@@ -57,12 +71,10 @@ int main(int argc, char **argv)
                 return printf("linnet %s\n", LINNET_VERSION) < 0;
         if (argc == 2 && strcmp(argv[1], "--help") == 0)
                 return fputs(help, stdout) < 0;
-        if (argc >= 2 && strcmp(argv[1], "store") == 0)
-                return store_run(argc - 2, argv + 2);
-        if (argc >= 2 && strcmp(argv[1], "ctl") == 0)
-                return ctl_run(argc - 2, argv + 2);
-        if (argc >= 2 && strcmp(argv[1], "passwd") == 0)
-                return passwd_run(argc - 2, argv + 2);
+        for (size_t i = 0; argc >= 2 && i < sizeof(words) / sizeof(words[0]); i++) {
+                if (strcmp(argv[1], words[i].name) == 0)
+                        return words[i].run(argc - 2, argv + 2);
+        }
         if (argc >= 2 && strcmp(argv[1], "pub") == 0) {
                 tool = TOOL_PUB;
         } else if (argc >= 2 && strcmp(argv[1], "sub") == 0) {
