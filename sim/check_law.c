@@ -20,16 +20,31 @@ bool check_surely(const struct sim *sim, const struct message_sent *sent)
                law_always(sim, span_of(sim, sent), sent->publisher, sent->topic, ACCESS_PUBLISH);
 }
 
+static void note_revocable(struct connection *link)
+{
+        link->revocable = true;
+        link->revoked   = true;
+}
+
 /* Published for the first time, or again. */
 void check_asks(struct sim *sim, struct sim_client *client, unsigned message)
 {
         struct message_sent *sent = &sim->messages[message];
 
         sent->doubtful |= sim->squeezed;
-        if (check_surely(sim, sent) || !sim->settings.acl_deny_disconnects)
-                return;
-        client->link->revocable = true;
-        client->link->revoked   = true;
+        if (!check_surely(sim, sent) && sim->settings.acl_deny_disconnects)
+                note_revocable(client->link);
+}
+
+/* SUBSCRIBE was written. */
+void check_asks_for(struct sim *sim, struct sim_client *client, unsigned filter)
+{
+        struct law_span span = law_now(sim);
+
+        client->record.filters[filter].asked_law = span.from;
+        if (law_ever_denies(sim, span, client->index, filter) &&
+            sim->settings.acl_deny_disconnects)
+                note_revocable(client->link);
 }
 
 /* PUBACK or PUBREC. */
@@ -109,8 +124,7 @@ static void forget_rights(struct sim *sim, struct sim_client *client)
             !((denied && sim->settings.acl_revoke_disconnects) ||
               sim->settings.acl_deny_disconnects))
                 return;
-        client->link->revocable = true;
-        client->link->revoked   = true;
+        note_revocable(client->link);
 }
 
 /* There is another law, of which the shards will learn. */

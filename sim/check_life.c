@@ -90,6 +90,12 @@ static bool is_turned_away(const struct sim *sim, const struct sim_client *clien
         return is_crowded(sim) && !client->link->refusable && !client->link->revoked;
 }
 
+/* It was closed before a CONNACK. */
+static bool is_speechless(const struct sim_client *client)
+{
+        return !client->connacked && buffer_len(&client->unread) < 4;
+}
+
 /* It was not let in: the connection before is still the last one, and ends with this client's own
  * end of it. */
 bool check_turned_away(struct sim *sim, struct sim_client *client)
@@ -128,7 +134,7 @@ bool check_hung_up(struct sim *sim, struct sim_client *client)
         /* What it was told before waited for what it was welcomed with. */
         link->end_ms  = client->connacked ? sim_now(sim) : link->connect_ms;
         link->gone_ms = sim_now(sim);
-        if (!client->connacked && is_crowded(sim)) {    /* nobody can say whether it was let in */
+        if (is_speechless(client)) {    /* nobody can say whether it was let in */
                 link->unsure = true;
                 link->undone = true;
                 link->finite = true;

@@ -155,10 +155,10 @@ bool client_subscribe(struct sim *sim, struct sim_client *client, unsigned filte
                 check_forget(sim, client, filter);
         state->asked_id = away ? 0 : id;
         state->asked    = qos;
-        state->asked_law = law_now(sim).from;
         state->gone_id  = away ? id : 0;
         if (!away) {
                 state->none_from = UINT_MAX;
+                check_asks_for(sim, client, filter);
                 return send_subscribe(sim, client, sim_filters[filter], id, qos);
         }
 

@@ -282,6 +282,7 @@ void check_reformed(struct sim *sim);
 bool check_reads(struct sim *sim, const struct sim_client *client,
                  const struct publish_packet *in, unsigned message);
 void check_asks(struct sim *sim, struct sim_client *client, unsigned message);
+void check_asks_for(struct sim *sim, struct sim_client *client, unsigned filter);
 bool check_answer(struct sim *sim, struct sim_client *client, unsigned message,
                   enum reason reason);
 bool check_grant(struct sim *sim, struct sim_client *client, unsigned filter,
