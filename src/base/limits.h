@@ -21,7 +21,9 @@ enum {
         REST_BYTES_MAX         = 262144,        /* kept of who closes behind a packet that waits */
         MAILBOX_BYTES_HIGH     = 8388608,       /* of a shard: above it nobody reads from clients */
         READ_BUFFER_BYTES      = 262144,        /* a shard's one big read buffer */
-        OUTPUT_CHUNK_BYTES     = 4096,          /* pieces that output buffers are made of */
+        OUTPUT_CHUNK_BYTES     = 63 * 64,       /* pieces that output buffers are made of: an odd
+                                                 * number of cache lines, or the first of each
+                                                 * would meet in one set of the cache */
         OUTPUT_REFERENCE_BYTES = 8192,          /* larger payloads are referenced, not copied */
 
         RETAINED_BATCH_MAX     = 64,            /* retained messages per reply to a subscriber */

@@ -96,6 +96,29 @@ void mem_free(void *memory)
         free(memory);
 }
 
+/* About what the heap makes of it. */
+static size_t known_size(size_t size)
+{
+        return (size + CHUNK_OVERHEAD + 15) & ~(size_t)15;
+}
+
+void *mem_alloc_known(size_t size)
+{
+        void *memory = mem_denied() ? NULL : malloc(size > 0 ? size : 1);
+
+        if (memory != NULL)
+                settle(known_size(size), 0);
+        return memory;
+}
+
+void mem_free_known(void *memory, size_t size)
+{
+        if (memory == NULL)
+                return;
+        settle(0, known_size(size));
+        free(memory);
+}
+
 char *mem_dup(struct str bytes)
 {
         assert(bytes.len < SIZE_MAX);

@@ -20,6 +20,12 @@ void *mem_aligned(size_t alignment, size_t size);       /* a power of two, and a
 void *mem_realloc(void *memory, size_t size);           /* NULL leaves `memory` as it was */
 void *mem_realloc_array(void *memory, size_t count, size_t size); /* NULL on overflow too */
 void  mem_free(void *memory);                           /* NULL is nothing */
+
+/* A pair for those who know the size when they free, and do it for every message: the heap need not
+ * be asked. What comes from the one goes to the other. */
+void *mem_alloc_known(size_t size);
+void  mem_free_known(void *memory, size_t size);
+
 char *mem_dup(struct str bytes);                        /* a copy with a NUL behind it, or NULL */
 
 /* Bytes that were allocated and not freed, by all threads, with the heap's own overhead: at most

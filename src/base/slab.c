@@ -71,13 +71,20 @@ void slab_deinit(struct slab *slab)
 
 void *slab_alloc(struct slab *slab)
 {
+        void *object = slab_take(slab);
+
+        return object != NULL ? memset(object, 0, slab->object_size) : NULL;
+}
+
+void *slab_take(struct slab *slab)
+{
         if (slab->objects_used >= (slab->objects_max > 0 ? slab->objects_max : UINT32_MAX / 2))
                 return NULL;
 
         void *object;
 
         if (slab->plain) {
-                object = mem_zalloc(slab->object_size);
+                object = mem_alloc(slab->object_size);
         } else {
                 struct slab_chunk *chunk;
 
@@ -148,7 +155,7 @@ static void *chunk_take(struct slab_chunk *chunk)
         slab->objects_room--;
         if (++chunk->used == slab->chunk_objects)
                 list_remove(&chunk->in_slab);
-        return memset(object, 0, slab->object_size);
+        return object;
 }
 
 static void chunk_give(struct slab_chunk *chunk, void *object)

@@ -31,8 +31,10 @@ struct slab {
 void  slab_init(struct slab *slab, const char *name, size_t object_size, uint32_t objects_max);
 void  slab_deinit(struct slab *slab);           /* asserts that objects_used == 0 */
 
-/* Zeroed, aligned to 16; NULL at the bound or without memory. */
+/* Aligned to 16; NULL at the bound or without memory. What slab_take() gives is not zeroed, for
+ * large objects that are filled from the front. */
 void *slab_alloc(struct slab *slab);
+void *slab_take(struct slab *slab);
 void  slab_free(struct slab *slab, void *object); /* NULL is nothing */
 
 /* What its objects and chunks take. */

@@ -29,7 +29,7 @@ static void count_message(struct client *c, unsigned qos) ON_SHARD;
 void on_publish(struct client *c, const struct packet *packet)
 {
         const struct publish_packet *p = &packet->publish;
-        struct access_request        question = { .kind   = ACCESS_PUBLISH,
+        struct question              question = { .kind   = ACCESS_PUBLISH,
                                                   .qos    = p->qos,
                                                   .retain = p->retain };
         struct str                   topic;
@@ -38,7 +38,7 @@ void on_publish(struct client *c, const struct packet *packet)
 
         if (!connection_allows(c, p) || !resolve_topic(c, p, &topic) || !window_allows(c, p))
                 return;
-        if (topic_is_system(topic)) {
+        if (!topic_is_plain(topic) && topic_is_system(topic)) {
                 publish_refuse(c, p, REASON_NOT_AUTHORIZED, "$SYS is the broker's own");
                 return;
         }
@@ -49,7 +49,9 @@ void on_publish(struct client *c, const struct packet *packet)
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "too long for its mountpoint");
                 return;
         }
-        topic_delayed(topic, &delay_s, &question.topic);
+        question.topic = topic;
+        if (!topic_is_plain(topic))
+                topic_delayed(topic, &delay_s, &question.topic);
         if (!protocol_ask(c, 0, &question, &reason))
                 return;
         count_message(c, p->qos);
@@ -105,7 +107,8 @@ static bool limits_allow(struct client *c, const struct publish_packet *p, struc
 {
         const struct settings *settings = c->shard->settings;
 
-        if (topic_levels(topic) > settings->max_topic_levels)
+        if (topic.len >= settings->max_topic_levels &&          /* else it cannot have too many */
+            topic_levels(topic) > settings->max_topic_levels)
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_levels");
         else if (topic.len > settings->max_topic_bytes)
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "beyond mqtt.max_topic_bytes");

@@ -109,7 +109,7 @@ static bool verdicts_of(struct client *c, const struct subscribe_packet *s)
                 enum reason              reason = i < filters_max(c)
                                                           ? name_check(c, &item, &name)
                                                           : REASON_QUOTA_EXCEEDED;
-                struct access_request    question = { .kind  = ACCESS_SUBSCRIBE,
+                struct question          question = { .kind  = ACCESS_SUBSCRIBE,
                                                       .topic = name.filter,
                                                       .qos   = item.qos };
 

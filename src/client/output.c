@@ -23,7 +23,9 @@ struct chunk {
 
 static_assert(sizeof(struct chunk) == OUTPUT_CHUNK_BYTES, "a chunk is what the limit says");
 
+static struct chunk *last_chunk(const struct output *output);
 static struct chunk *tail_with_room(struct output *output);
+static char         *end_of(struct chunk *chunk);
 static size_t        room_of(const struct chunk *chunk);
 static void          piece_free(struct output *output, struct piece *piece);
 static void          written(struct output *output, size_t count);
@@ -62,15 +64,41 @@ bool output_write(struct output *output, struct str bytes)
                         break;
 
                 size_t count = room_of(chunk) < bytes.len ? room_of(chunk) : bytes.len;
-                size_t at    = (size_t)(chunk->piece.from - chunk->bytes) + chunk->piece.len;
 
-                memcpy(chunk->bytes + at, bytes.ptr, count);
+                memcpy(end_of(chunk), bytes.ptr, count);
                 chunk->piece.len += count;
                 output->bytes += count;
                 bytes = str_skip(bytes, count);
         }
         output->failed |= bytes.len > 0;
         return !output->failed;
+}
+
+/* Nearly always there is room for all of it where the last packet ends. */
+bool output_write_parts(struct output *output, const struct str *parts, unsigned count)
+{
+        struct chunk *chunk = last_chunk(output);
+        size_t        size  = 0;
+
+        for (unsigned i = 0; i < count; i++)
+                size += parts[i].len;
+        if (chunk == NULL && !output->failed)
+                chunk = tail_with_room(output);
+        if (chunk == NULL || room_of(chunk) < size || output->failed) {
+                for (unsigned i = 0; i < count; i++)
+                        output_write(output, parts[i]);
+                return !output->failed;
+        }
+
+        char *to = end_of(chunk);
+
+        for (unsigned i = 0; i < count; i++) {
+                memcpy(to, parts[i].ptr, parts[i].len);
+                to += parts[i].len;
+        }
+        chunk->piece.len += size;
+        output->bytes += size;
+        return true;
 }
 
 bool output_refer(struct output *output, struct message *message, struct str bytes)
@@ -112,23 +140,35 @@ ssize_t output_flush(struct output *output, struct transport *transport)
         return sent;
 }
 
+/* The last piece; NULL where there is none, or it is a reference. */
+static struct chunk *last_chunk(const struct output *output)
+{
+        struct piece *last;
+
+        if (list_empty(&output->pieces))
+                return NULL;
+        last = list_entry(output->pieces.prev, struct piece, in_output);
+        return last->message == NULL ? (struct chunk *)(void *)last : NULL;
+}
+
 /* The last piece, if it is a chunk that has room, or a new one; NULL without memory. */
 static struct chunk *tail_with_room(struct output *output)
 {
-        if (!list_empty(&output->pieces)) {
-                struct piece *last = list_entry(output->pieces.prev, struct piece, in_output);
+        struct chunk *chunk = last_chunk(output);
 
-                if (last->message == NULL && room_of((struct chunk *)(void *)last) > 0)
-                        return (struct chunk *)(void *)last;
-        }
-
-        struct chunk *chunk = slab_alloc(&output->pool->chunks);
-
+        if (chunk != NULL && room_of(chunk) > 0)
+                return chunk;
+        chunk = slab_take(&output->pool->chunks);
         if (chunk == NULL)
                 return NULL;
-        chunk->piece.from = chunk->bytes;
+        chunk->piece = (struct piece){ .from = chunk->bytes };
         list_push_back(&output->pieces, &chunk->piece.in_output);
         return chunk;
+}
+
+static char *end_of(struct chunk *chunk)
+{
+        return chunk->bytes + (chunk->piece.from - chunk->bytes) + chunk->piece.len;
 }
 
 static size_t room_of(const struct chunk *chunk)

@@ -33,8 +33,9 @@ void output_pool_deinit(struct output_pool *pool);      /* when all outputs are 
 void output_init(struct output *output, struct output_pool *pool);
 void output_drop(struct output *output);                /* forgets what waits */
 
-/* Both: false without memory; .failed stays set, for the stream is broken then. */
+/* All: false without memory; .failed stays set, for the stream is broken then. */
 bool output_write(struct output *output, struct str bytes);
+bool output_write_parts(struct output *output, const struct str *parts, unsigned count);
 bool output_refer(struct output *output, struct message *message, struct str bytes);
 
 /* One writev. How many bytes went, or -errno; -EAGAIN when the transport takes none. */

@@ -11,10 +11,17 @@ void protocol_proceed(struct client *c) ON_SHARD;       /* with what is unread *
 /* A verdict on a topic filter that no SUBACK can have. */
 #define ALLOWED_PARTLY REASON_CONTINUE_AUTHENTICATION
 
+struct question {
+        enum access_kind kind;          /* PUBLISH or SUBSCRIBE */
+        struct str       topic;
+        uint8_t          qos;
+        bool             retain;
+};
+
 /* Asks the access chain about the `index`th topic of the packet in hand: 0, ALLOWED_PARTLY or the
  * reason of a denial in *out. False: the answer comes later, the packet is held and will be handled
  * again. */
-bool protocol_ask(struct client *c, unsigned index, const struct access_request *question,
+bool protocol_ask(struct client *c, unsigned index, const struct question *question,
                   enum reason *out) ON_SHARD;
 bool protocol_hold(struct client *c) ON_SHARD;          /* false without memory */
 bool protocol_keep_text(struct client *c, struct str text) ON_SHARD; /* for a request; the same */

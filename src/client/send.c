@@ -28,6 +28,13 @@ struct own_properties {
         bool   topic_left_out;          /* the client knows its alias */
 };
 
+/* A PUBLISH in the order of its parts; a large payload is referred to behind them. */
+struct parts {
+        struct str at[7];
+        unsigned   count;
+        char       topic_len[2];
+};
+
 static bool peer_publish(struct peer *peer, const struct delivery *delivery, uint16_t packet_id,
                          bool dup) ON_SHARD;
 static void peer_release(struct peer *peer, uint16_t packet_id) ON_SHARD;
@@ -177,8 +184,10 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
                          bool dup)
 {
         struct client        *c   = list_entry(peer, struct client, peer);
-        struct own_properties own = { .len = 0 };
+        struct own_properties own;      /* its bytes matter to MQTT 5.0 alone */
 
+        own.len            = 0;
+        own.topic_left_out = false;
         assert(c->magic == CLIENT_MAGIC);
         assert((delivery->qos > 0) == (packet_id > 0)); /* [MQTT-2.2.1-2] */
         if (c->state != CLIENT_CONNECTED)
@@ -282,22 +291,23 @@ static void own_properties(struct own_properties *own, const struct delivery *de
                                                    delivery->more_ids[i]);
 }
 
-static void write_topic(struct client *c, const struct message *m,
-                        const struct own_properties *own)
+static void add_part(struct parts *parts, const void *bytes, size_t len)
 {
-        struct str    topic = topic_for(c, m);
-        char          len[2];
-        struct writer w = writer_of(len, sizeof len);
+        if (len > 0)
+                parts->at[parts->count++] = str_from(bytes, len);
+}
 
-        if (own->topic_left_out) {
-                output_write(&c->output, STR("\0\0"));
-        } else if (topic.len == m->topic_len) {
-                output_write(&c->output, str_from(m->bytes, 2 + topic.len));
-        } else {
-                write_u16(&w, (uint16_t)topic.len);
-                output_write(&c->output, str_from(len, sizeof len));
-                output_write(&c->output, topic);
+/* The topic with its length: as it lies in the message, unless a mountpoint is taken off. */
+static void add_topic(struct parts *parts, const struct message *m, struct str topic)
+{
+        if (topic.len == m->topic_len) {
+                add_part(parts, m->bytes, 2 + topic.len);
+                return;
         }
+        parts->topic_len[0] = (char)(topic.len >> 8);
+        parts->topic_len[1] = (char)topic.len;
+        add_part(parts, parts->topic_len, sizeof parts->topic_len);
+        add_part(parts, topic.ptr, topic.len);
 }
 
 static void write_publish(struct client *c, const struct delivery *delivery, uint16_t packet_id,
@@ -305,26 +315,31 @@ static void write_publish(struct client *c, const struct delivery *delivery, uin
 {
         struct message *m       = delivery->message;
         struct str      payload = message_payload(m);
+        struct parts    parts;
         char            middle[6];
         struct writer   w = writer_of(middle, sizeof middle);
 
-
+        parts.count = 0;
         if (packet_id > 0)
                 write_u16(&w, packet_id);
         if (c->version == MQTT_5)
                 write_varint(&w, (uint32_t)(own->len + m->properties_len));
         assert(!w.failed);
-        output_write(&c->output, head);
-        write_topic(c, m, own);
-        output_write(&c->output, str_from(middle, (size_t)((char *)w.pos - middle)));
+        add_part(&parts, head.ptr, head.len);
+        if (own->topic_left_out)
+                add_part(&parts, "\0", 2);
+        else
+                add_topic(&parts, m, topic_for(c, m));
+        add_part(&parts, middle, (size_t)((char *)w.pos - middle));
         if (c->version == MQTT_5) {
-                output_write(&c->output, str_from(own->bytes, own->len));
-                output_write(&c->output, message_properties(m));
+                add_part(&parts, own->bytes, own->len);
+                add_part(&parts, message_properties(m).ptr, m->properties_len);
         }
+        if (payload.len < OUTPUT_REFERENCE_BYTES)
+                add_part(&parts, payload.ptr, payload.len);
+        output_write_parts(&c->output, parts.at, parts.count);
         if (payload.len >= OUTPUT_REFERENCE_BYTES)
                 output_refer(&c->output, m, payload);
-        else
-                output_write(&c->output, payload);
 }
 
 static void count_message(struct client *c, unsigned qos)

@@ -64,6 +64,21 @@ bool access_has_rules(const struct shard *shard)
         return false;
 }
 
+bool access_is_asked(const struct shard *shard)
+{
+        const struct access *access = shard->broker->access;
+
+        for (unsigned i = 0; i < access->count; i++) {
+                const struct link *link = &access->links[i];
+
+                if ((link->provider->kinds & ACCESS_TOPICS) != 0 &&
+                    (link->provider->has_rules == NULL ||
+                     link->provider->has_rules(link->context, shard)))
+                        return true;
+        }
+        return false;
+}
+
 /* Nobody knows a rule for it. */
 ON_SHARD static enum access_verdict topic_end(struct access_request *request)
 {
@@ -299,7 +314,6 @@ enum access_verdict access_check(struct access_request *request)
         request->partly    = false;
         request->unsure    = false;
         request->line      = 0;
-        request->ttl_ms    = UINT32_MAX;
         request->reason    = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
                                                              : REASON_NOT_AUTHORIZED;
 

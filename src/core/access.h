@@ -56,8 +56,8 @@ struct access_provider {
          * it never says later. */
         void (*cancel)(void *context, struct access_request *request);
 
-        /* It has rules on topics, so that what nobody answers is acl.nomatch's to say. NULL: never.
-         * On the shard. */
+        /* It has rules on topics, so that what nobody answers is acl.nomatch's to say; without any
+         * it has no word on topics. NULL: never, and it may have one. On the shard. */
         bool (*has_rules)(void *context, const struct shard *shard);
 };
 
@@ -112,8 +112,6 @@ struct access_request {
         bool                   partly;                  /* SUBSCRIBE: not all of what the filter
                                                          * matches; ask for each message */
         uint32_t               line;                    /* of the rule that decided; 0: none */
-        uint32_t               ttl_ms;                  /* a topic's verdict is remembered no longer
-                                                         * than that; 0: not at all */
         bool                   superuser;
         uint64_t               until_us;                /* CONNECT: wall time at which what was
                                                          * allowed ends; 0: with the client */
@@ -140,6 +138,9 @@ void           access_free(struct access *access);
  * memory. */
 bool access_add(struct access *access, const struct access_provider *provider, void *context);
 bool access_has_rules(const struct shard *shard) ON_SHARD;     /* anyone on topics */
+
+/* Anyone might have a word on a topic. False: all are everyone's, and nobody need be asked. */
+bool access_is_asked(const struct shard *shard) ON_SHARD;
 bool access_has_method(const struct access *access, struct str method);
 
 /* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict, after

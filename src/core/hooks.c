@@ -8,13 +8,6 @@ struct hook {
         int      priority;
 };
 
-struct hooks {
-        struct {
-                struct hook *hooks;
-                unsigned     count;
-        } points[HOOK_POINTS];
-};
-
 struct hooks *hooks_new(void)
 {
         return mem_zalloc(sizeof(struct hooks));

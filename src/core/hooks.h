@@ -30,8 +30,6 @@ enum hook_point {
         HOOK_SESSION_SUBSCRIBED,        /* topic */
         HOOK_SESSION_UNSUBSCRIBED,      /* topic */
         HOOK_SESSION_TERMINATED,        /* reason */
-        HOOK_SESSION_WITHHELD,          /* message: the first of what waits in a session and is no
-                                         * longer allowed; each is told as dropped, too */
         HOOK_MESSAGE_PUBLISH,           /* *message may be replaced; STOP: not routed */
         HOOK_MESSAGE_DELIVERED,         /* message */
         HOOK_MESSAGE_ACKED,             /* message */
@@ -61,7 +59,14 @@ struct hook_args {
 
 typedef enum hook_result hook_fn(void *context, struct hook_args *args);
 
-struct hooks;
+struct hook;
+
+struct hooks {                          /* hooks.c's own, but for hooks_watched() */
+        struct {
+                struct hook *hooks;     /* owned; in order of priority */
+                unsigned     count;
+        } points[HOOK_POINTS];
+};
 
 struct hooks *hooks_new(void);          /* NULL without memory */
 void          hooks_free(struct hooks *hooks);
@@ -69,6 +74,13 @@ void          hooks_free(struct hooks *hooks);
 /* False when the same function with the same context is there already, or without memory. */
 bool hooks_add(struct hooks *hooks, enum hook_point point, hook_fn *fn, void *context,
                int priority);
+
+/* Anybody is told of that point: to be asked first where messages pass, since the arguments are
+ * many. */
+static inline bool hooks_watched(const struct hooks *hooks, enum hook_point point)
+{
+        return hooks->points[point].count > 0;
+}
 
 /* HOOK_STOP as soon as one says so. */
 enum hook_result hooks_run(const struct hooks *hooks, enum hook_point point,

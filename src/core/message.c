@@ -7,16 +7,17 @@
 #include "base/memory.h"
 #include "core/receipt.h"
 #include "mqtt/property.h"
-#include "mqtt/writer.h"
 
 #define SECOND_US 1000000ull
 
 static struct message *message_alloc(struct str topic, struct str payload, size_t properties_len,
                                      struct str client_id, struct str username);
-static struct writer   body_of(struct message *message);
+static size_t          body_size(const struct message *message);
+static char           *add(char *to, struct str bytes);
+static char           *add_topic(char *to, struct str topic);
 static bool            passed_on(enum property_id id);
 static size_t          passed_on_size(const struct properties *properties);
-static void            write_passed_on(struct writer *w, const struct properties *properties);
+static char           *add_passed_on(char *to, const struct properties *properties);
 static uint64_t        expiry_of(const struct message_fields *fields);
 
 struct message *message_new(const struct message_fields *fields)
@@ -33,14 +34,13 @@ struct message *message_new(const struct message_fields *fields)
         message->from       = fields->from;
         message->guid       = fields->guid;
 
-        struct writer w = body_of(message);
+        char *to = add_topic(message->bytes, fields->topic);
 
-        write_binary(&w, fields->topic);
-        write_passed_on(&w, fields->properties);
-        write_bytes(&w, fields->payload);
-        write_bytes(&w, fields->client_id);
-        write_bytes(&w, fields->username);
-        assert(!w.failed && w.pos == w.end);
+        to = add_passed_on(to, fields->properties);
+        to = add(to, fields->payload);
+        to = add(to, fields->client_id);
+        to = add(to, fields->username);
+        assert(to == message->bytes + body_size(message));
         return message;
 }
 
@@ -57,14 +57,13 @@ struct message *message_restore(const struct message_parts *parts)
         message->expires_us = parts->expires_us;
         message->guid       = parts->guid;
 
-        struct writer w = body_of(message);
+        char *to = add_topic(message->bytes, parts->topic);
 
-        write_binary(&w, parts->topic);
-        write_bytes(&w, parts->properties);
-        write_bytes(&w, parts->payload);
-        write_bytes(&w, parts->client_id);
-        write_bytes(&w, parts->username);
-        assert(!w.failed && w.pos == w.end);
+        to = add(to, parts->properties);
+        to = add(to, parts->payload);
+        to = add(to, parts->client_id);
+        to = add(to, parts->username);
+        assert(to == message->bytes + body_size(message));
         return message;
 }
 
@@ -114,8 +113,9 @@ struct message *message_renew(const struct message *message, struct str topic, s
 void message_free(struct message *message)
 {
         assert(atomic_load_explicit(&message->refs, memory_order_relaxed) == 0);
-        receipt_put(message->receipt);
-        mem_free(message);
+        if (message->receipt != NULL)
+                receipt_put(message->receipt);
+        mem_free_known(message, sizeof *message + body_size(message));
 }
 
 /* With one reference and all lengths; the rest is zero, the bytes are to be written. */
@@ -126,8 +126,9 @@ static struct message *message_alloc(struct str topic, struct str payload, size_
         assert(client_id.len <= UINT16_MAX && username.len <= UINT16_MAX);
         assert(payload.len <= UINT32_MAX && properties_len <= UINT32_MAX);
 
-        struct message *message = mem_alloc(sizeof *message + 2 + topic.len + properties_len +
-                                            payload.len + client_id.len + username.len);
+        struct message *message = mem_alloc_known(sizeof *message + 2 + topic.len +
+                                                  properties_len + payload.len + client_id.len +
+                                                  username.len);
 
         if (message == NULL)
                 return NULL;
@@ -142,11 +143,25 @@ static struct message *message_alloc(struct str topic, struct str payload, size_
         return message;
 }
 
-static struct writer body_of(struct message *message)
+static size_t body_size(const struct message *message)
 {
-        return writer_of(message->bytes, 2u + message->topic_len + message->properties_len +
-                                                 message->payload_len + message->client_id_len +
-                                                 message->username_len);
+        return (size_t)2 + message->topic_len + message->properties_len + message->payload_len +
+               message->client_id_len + message->username_len;
+}
+
+/* Where the next ones go. There is room for all: the lengths are the message's. */
+static char *add(char *to, struct str bytes)
+{
+        if (bytes.len > 0)
+                memcpy(to, bytes.ptr, bytes.len);
+        return to + bytes.len;
+}
+
+static char *add_topic(char *to, struct str topic)
+{
+        *to++ = (char)(topic.len >> 8);
+        *to++ = (char)topic.len;
+        return add(to, topic);
 }
 
 /* What the publisher says to the receivers and not to the broker: unaltered [MQTT5-3.3.2-4]
@@ -173,15 +188,16 @@ static size_t passed_on_size(const struct properties *properties)
 }
 
 /* In the order they came in, which for user properties is part of their meaning [MQTT-3.3.2-18]. */
-static void write_passed_on(struct writer *w, const struct properties *properties)
+static char *add_passed_on(char *to, const struct properties *properties)
 {
         struct property property;
 
         if (properties == NULL || properties->present == 0)
-                return;
+                return to;
         for (struct str raw = properties->raw; property_next(&raw, &property);)
                 if (passed_on(property.id))
-                        write_bytes(w, property.bytes);
+                        to = add(to, property.bytes);
+        return to;
 }
 
 static uint64_t expiry_of(const struct message_fields *fields)

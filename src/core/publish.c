@@ -206,7 +206,8 @@ unsigned publish(struct shard *shard, struct message *message)
         }
         /* From here to the sessions of all who match, and to none else [MQTT-4.5.0-1]
          * [MQTT-3.3.2-3]. */
-        if (!router_match(shard->broker->router, message_topic(message), &shard->matches))
+        if (!route_memo_match(shard->memo, shard->broker->router, message_topic(message),
+                              &shard->matches))
                 no_memory(shard, message);
         sent = dispatch_plain(shard, message);
         sent += dispatch_groups(shard, message);

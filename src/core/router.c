@@ -16,6 +16,7 @@ struct router {
         struct table     filters;               /* all routes, the wild ones too */
         struct trie      trie;                  /* the wild ones by their levels */
         _Atomic uint32_t count;
+        _Atomic uint64_t version;               /* of the set of routes; from 1 on */
 };
 
 /* What group->turn points into: outlives every group that had it. */
@@ -68,6 +69,7 @@ static bool route_link(struct router *router, struct loop *loop, struct route *r
         if (route->wild && !trie_add(&router->trie, loop, route))
                 return false;
         table_put(&router->filters, route->hash, route);
+        atomic_fetch_add_explicit(&router->version, 1, memory_order_release);
         atomic_fetch_add_explicit(&router->count, 1, memory_order_relaxed);
         return true;
 }
@@ -81,6 +83,7 @@ static void unlink_unless_used(struct router *router, struct loop *loop, struct 
         table_remove(&router->filters, route->hash, route);
         if (route->wild)
                 trie_remove(&router->trie, loop, route);
+        atomic_fetch_add_explicit(&router->version, 1, memory_order_release);
         atomic_fetch_sub_explicit(&router->count, 1, memory_order_relaxed);
         reclaim_retire(loop, &route->retired, on_route_release);
 }
@@ -375,6 +378,7 @@ struct router *router_new(unsigned shards, struct hash_key key) UNCHECKED
                 return NULL;
         router->key    = key;
         router->shards = shards;
+        atomic_init(&router->version, 1);
         lock_init(&router->lock, LOCK_RANK_ROUTER);
         trie_init(&router->trie, &router->key);
         return router;
@@ -420,6 +424,11 @@ bool router_match(struct router *router, struct str topic, struct matches *out)
 struct route *router_find(struct router *router, struct str filter)
 {
         return find(router, filter, hash_str(&router->key, filter));
+}
+
+uint64_t router_version(const struct router *router)
+{
+        return atomic_load_explicit(&router->version, memory_order_acquire);
 }
 
 uint32_t router_count(const struct router *router)

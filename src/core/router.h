@@ -76,6 +76,10 @@ void           router_free(struct router *router);      /* after the loops; free
 /* All routes whose filter matches, each once. False without memory (what was found stands). */
 bool router_match(struct router *router, struct str topic, struct matches *out) ON_SHARD;
 
+/* Rises before a route that readers find is there no more, and after one is there that they did not
+ * find: what matched with one version still matches as long as it is the same, and lives. */
+uint64_t router_version(const struct router *router);
+
 struct route *router_find(struct router *router, struct str filter) ON_SHARD;   /* NULL: none */
 
 /* The shard `loop` has (no longer has) plain subscribers of the filter. NULL without memory. */

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "core/route_memo.h"
 #include "mqtt/topic.h"
 #include "unit.h"
 
@@ -13,10 +14,11 @@
 enum { SHARDS = 3 };
 
 struct fixture {
-        struct loop      *loops[SHARDS];
-        struct router    *router;
-        struct matches    found;
-        struct clock_time now;
+        struct loop       *loops[SHARDS];
+        struct router     *router;
+        struct route_memo *memo;                /* of the first shard */
+        struct matches     found;
+        struct clock_time  now;
 };
 
 static struct clock_time fixture_clock(void *context)
@@ -40,7 +42,8 @@ static void setup(struct fixture *f, bool real)
                                        });
         }
         f->router = router_new(SHARDS, (struct hash_key){ 1, 2 });
-        EXPECT(f->router != NULL);
+        f->memo   = route_memo_new();
+        EXPECT(f->router != NULL && f->memo != NULL);
 }
 
 static void turn_all(struct fixture *f)
@@ -57,6 +60,7 @@ static void teardown(struct fixture *f)
                 mem_free(f->loops[i]);
         }
         router_free(f->router);
+        route_memo_free(f->memo);
         mem_free(f->found.routes);
 }
 
@@ -107,10 +111,16 @@ static struct route *find(struct fixture *f, struct str filter)
 
 static bool match(struct fixture *f, struct str topic)
 {
-        bool done;
+        uint32_t count;
+        bool     done;
 
         role_claim(f->loops[0]);
-        done = router_match(f->router, topic, &f->found);
+        done  = router_match(f->router, topic, &f->found);
+        count = f->found.count;
+        for (unsigned i = 0; done && i < 2; i++) {      /* looked up, then remembered */
+                done = route_memo_match(f->memo, f->router, topic, &f->found);
+                EXPECT_EQ(f->found.count, count);
+        }
         role_leave();
         return done;
 }
@@ -456,6 +466,7 @@ enum { TURNS = 2000, PLACES = 16 };
 
 struct worker {
         struct loop     *loop;
+        struct route_memo *memo;
         struct router   *router;
         struct chore     chore;
         struct random    random;
@@ -504,7 +515,7 @@ static void churn(struct worker *worker) ON_SHARD
 
 static void look(struct worker *worker, struct str topic) ON_SHARD
 {
-        bool done = router_match(worker->router, topic, &worker->found);
+        bool done = route_memo_match(worker->memo, worker->router, topic, &worker->found);
 
         assert(done);
         for (unsigned i = 0; i < worker->found.count; i++) {
@@ -576,7 +587,10 @@ TEST(threads_match_while_others_write)
         for (unsigned i = 0; i < SHARDS; i++) {
                 struct worker *worker = &workers[i];
 
-                *worker = (struct worker){ .loop = f.loops[i], .router = f.router };
+                *worker = (struct worker){ .loop   = f.loops[i],
+                                           .router = f.router,
+                                           .memo   = route_memo_new() };
+                EXPECT(worker->memo != NULL);
                 worker->chore.run = on_worker;
                 random_init(&worker->random, i + 1);
                 role_claim(worker->loop);
@@ -592,6 +606,7 @@ TEST(threads_match_while_others_write)
         for (unsigned i = 0; i < SHARDS; i++) {
                 pthread_join(workers[i].thread, NULL);
                 mem_free(workers[i].found.routes);
+                route_memo_free(workers[i].memo);
         }
         EXPECT_EQ(router_count(f.router), 0);
         teardown(&f);

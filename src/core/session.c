@@ -357,6 +357,9 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
 
 ON_SHARD static void tell(struct session *session, enum hook_point point, struct message *message)
 {
+        if (!hooks_watched(session->shard->broker->hooks, point))
+                return;
+
         struct hook_args args = { .shard     = session->shard,
                                   .client_id = session->client_id,
                                   .username  = session->username,

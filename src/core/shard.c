@@ -35,8 +35,12 @@ bool shard_init(struct shard *shard, struct broker *broker, const struct loop_co
         *shard          = (struct shard){ .broker = broker };
         shard->settings = settings;
         shard->retainer = retainer_new(broker->key);
-        if (shard->retainer == NULL)
+        shard->memo     = route_memo_new();
+        if (shard->retainer == NULL || shard->memo == NULL) {
+                retainer_free(shard->retainer);
+                route_memo_free(shard->memo);
                 return false;
+        }
         loop_init(&shard->loop, config);
         random_init(&shard->random, seed);
         guid_source_init(&shard->guids, str_of(broker->node_name), config->id);
@@ -80,6 +84,7 @@ void shard_deinit(struct shard *shard)
         role_leave();
         loop_deinit(&shard->loop);
         journal_deinit(&shard->journal);
+        route_memo_free(shard->memo);
         mem_free(shard->matches.routes);
         mem_free(shard->gathered);
 }

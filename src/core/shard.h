@@ -15,6 +15,7 @@
 #include "core/journal.h"
 #include "core/metrics.h"
 #include "core/retainer.h"
+#include "core/route_memo.h"
 #include "core/router.h"
 #include "core/settings.h"
 #include "core/stats.h"
@@ -55,6 +56,7 @@ struct shard {
         uint32_t               pending_count;
         struct map             sessions;                /* client id -> struct session */
         struct retainer       *retainer;
+        struct route_memo     *memo;                    /* of what topics have matched; owned */
         struct matches         matches;                 /* scratch of one publish */
         struct gather         *gathered;                /* scratch of one dispatch */
         uint32_t               gathered_count, gathered_size;

@@ -42,6 +42,12 @@ bool topic_delayed(struct str topic, uint32_t *seconds, struct str *rest);
 /* A name below $SYS, behind a delay too: the broker alone publishes to it. */
 bool topic_is_system(struct str topic);
 
+/* A name that is neither of those two, and most are not. */
+static inline bool topic_is_plain(struct str topic)
+{
+        return topic.len == 0 || topic.ptr[0] != '$';
+}
+
 /* What a client asks for in SUBSCRIBE or UNSUBSCRIBE, taken apart:
  *
  *      $share/<group>/<filter>   one member of the group gets each message (section 4.8.2)

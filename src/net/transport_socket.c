@@ -71,7 +71,9 @@ static ssize_t socket_write(struct transport *t, const struct iovec *from, int c
         ssize_t written;
 
         do
-                written = sendmsg(socket_of(t)->fd, &message, MSG_NOSIGNAL);
+                written = count == 1 ? send(socket_of(t)->fd, from->iov_base, from->iov_len,
+                                            MSG_NOSIGNAL)       /* the kernel copies less */
+                                     : sendmsg(socket_of(t)->fd, &message, MSG_NOSIGNAL);
         while (written < 0 && errno == EINTR);
         return written < 0 ? -errno : written;
 }

@@ -31,7 +31,8 @@ UNCHECKED static enum hook_result on_publish(void *context, struct hook_args *ar
         uint32_t        seconds;
         struct str      topic;
 
-        if (!topic_delayed(message_topic(message), &seconds, &topic))
+        if (topic_is_plain(message_topic(message)) ||
+            !topic_delayed(message_topic(message), &seconds, &topic))
                 return HOOK_OK;
         (void)context;
         if (!put_off(args->shard, message, seconds, topic)) {
