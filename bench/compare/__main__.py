@@ -11,6 +11,7 @@ $LINNET, $RELAY and $MOSQUITTO name other programs than those of build/ and Debi
 """
 import argparse
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,7 @@ def versions():
 def heading(arguments, loads, began):
     loads = loads or [machine.load_average()]
     return (f"{machine.describe()}, {versions()}.\n"
-            f"Command: `bench/compare {' '.join(arguments)}`, {time.monotonic() - began:.0f} s. "
+            f"Command: `{shlex.join(['bench/compare', *arguments])}`, {time.monotonic() - began:.0f} s. "
             f"Load average while it ran: {min(loads):.1f} to {max(loads):.1f} (the comparison "
             "itself is 1 to 2; with more, others were at work and figures are not final).")
 
