@@ -41,12 +41,15 @@ class Comparison:
     def __init__(self, arguments):
         self.seconds, self.rounds = arguments.seconds, arguments.rounds
         self.rows = rows.wanted(arguments.only)
+        self.kernel = (SWITCHES,) if arguments.no_calls else (SWITCHES, CALLS)
         self.results = figures.Results(self.rounds)
         self.loads = []
 
-    def keys(self, row):
-        more = (SWITCHES, CALLS) if row.counts_calls else ()
-        return [(row.name, label) for label, _, _ in row.figures + more]
+    def keys(self, kernel):
+        """Of the lines of a table: what is measured, or what the kernel says of it."""
+        return [(row.name, label) for row in self.rows
+                for label, _, _ in (row.figures if not kernel else
+                                    self.kernel if row.counts_calls else ())]
 
     def cell(self, number, row, kind, calls=False):
         """Measures one row of one broker once; with `calls` its system calls only."""
@@ -80,19 +83,21 @@ class Comparison:
                 if kind.name in row.brokers:
                     self.cell(number, row, kind, calls)
                 elif row.why and kind.name == RULER:
-                    for key in self.keys(row):
-                        self.results.excuse(key, kind.name, row.why)
+                    for label, _, _ in row.figures:
+                        self.results.excuse((row.name, label), kind.name, row.why)
             self.loads.append(machine.load_average())
 
     def table(self):
-        """Markdown: a row for each figure, a column for each broker."""
+        """Markdown: a row for each figure, a column for each broker; those of the kernel apart."""
         names = [kind.name for kind in brokers.ALL]
-        lines, keys = [], [key for row in self.rows for key in self.keys(row)]
-        for key in keys:
-            lines.append([*key, *(self.results.cell(key, name, RULER) for name in names)])
-        notes = "\n".join(self.results.notes(keys, names))
-        return (figures.markdown(["row", "figure", *names], lines) +
-                (f"\n\nWhat is missing or doubtful, and why:\n\n{notes}" if notes else ""))
+        parts = []
+        for kernel in False, True:
+            lines = [[*key, *(self.results.cell(key, name, RULER) for name in names)]
+                     for key in self.keys(kernel)]
+            if lines:
+                parts.append(figures.markdown(["row", "figure", *names], lines))
+        notes = "\n".join(self.results.notes(self.keys(False) + self.keys(True), names))
+        return "\n\n".join(parts + ([f"What is missing or doubtful:\n\n{notes}"] if notes else []))
 
 
 def versions():
@@ -107,9 +112,10 @@ def versions():
 def heading(arguments, loads, began):
     loads = loads or [machine.load_average()]
     return (f"{machine.describe()}, {versions()}.\n"
-            f"Command: `{shlex.join(['bench/compare', *arguments])}`, {time.monotonic() - began:.0f} s. "
-            f"Load average while it ran: {min(loads):.1f} to {max(loads):.1f} (the comparison "
-            "itself is 1 to 2; with more, others were at work and figures are not final).")
+            f"Command: `{shlex.join(['bench/compare', *arguments])}`, "
+            f"{time.monotonic() - began:.0f} s. Load average while it ran: {min(loads):.1f} to "
+            f"{max(loads):.1f} (the comparison itself is 1 to 2; with more, others were at work "
+            "and figures are not final).")
 
 
 def parse(words):

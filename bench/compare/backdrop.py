@@ -49,13 +49,13 @@ class Filled:
 
     def __enter__(self):
         pid = self.broker.child.pid
-        self.client = Client(self.broker, "backdrop")
-        self.client.settle()
-        memory, cpu = machine.rss_kb(pid), machine.cpu_us(pid)
         try:
+            self.client = Client(self.broker, "backdrop")
+            self.client.settle()
+            memory, cpu = machine.rss_kb(pid), machine.cpu_us(pid)
             self.backdrop.fill(self.client)
             self.client.settle()
-        except (wire.Closed, OSError) as gone:
+        except (wire.Closed, AssertionError, OSError) as gone:
             self.__exit__()
             raise machine.Failed(f"{self.backdrop.count} were too much: {gone!r}") from gone
         count = max(self.backdrop.count, 1)
@@ -63,7 +63,8 @@ class Filled:
                 "cpu_us_each": (machine.cpu_us(pid) - cpu) / count}
 
     def __exit__(self, *_):
-        self.client.socket.close()
+        if self.client is not None:
+            self.client.socket.close()
 
 
 class Exact(Backdrop):

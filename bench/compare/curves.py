@@ -92,4 +92,4 @@ class Curves:
         head = ["as these grow", "so many", *(label for label, _, _ in FIGURES)]
         notes = "\n".join(self.reasons)
         return (figures.markdown(head, self.lines) +
-                (f"\n\nWhat is missing or doubtful, and why:\n\n{notes}" if notes else ""))
+                (f"\n\nWhat is missing or doubtful:\n\n{notes}" if notes else ""))

@@ -73,7 +73,8 @@ def connections():
 def kept():
     yield Row("pairs, QoS 0, beside 100,000 wildcards",
               "pair -c 10 -w 64 -b 16 -q 0 -s 16 -d {seconds}",
-              PER_MESSAGE + (("bytes/subscription", "before.bytes_each", None),),
+              PER_MESSAGE + (("bytes/subscription", "before.bytes_each", None),
+                             ("µs/subscription", "before.cpu_us_each", None)),
               BROKERS, "the relay has no wildcards", before=backdrop.Wildcards(100_000))
     yield Row("100,000 retained", "retain -n 100000 -s 64",
               (("µs/msg stored", "phases.store.cpu_us_per_message", None),
