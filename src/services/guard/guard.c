@@ -431,8 +431,12 @@ void guard_load(struct guard *guard)
         uint64_t          now = clock_read().wall_us / 1000000;
         size_t            at  = 0;
 
-        if (in == NULL)
+        if (in == NULL) {
+                if (guard->path[0] != '\0' && errno != ENOENT)
+                        LOG(ERROR, "ban.unreadable", F_TEXT("file", guard->path),
+                            F_TEXT("reason", strerror(errno)));
                 return;
+        }
         ban_table_init(&fresh, guard->broker->key);
         read_bans(guard, in, &fresh);
         fclose(in);
@@ -447,6 +451,7 @@ void guard_load(struct guard *guard)
         atomic_store_explicit(&guard->changes, fresh.changes, memory_order_release);
         lock_release(&guard->lock);
         LOG(INFO, "ban.loaded", F_TEXT("file", guard->path), F_U64("count", fresh.map.count));
+        guard_save(guard);      /* else the next load took all that it found for new */
 }
 
 /* Under another name first, so that a crash leaves the old file or the new one. */
