@@ -90,6 +90,7 @@ def test_who_guesses_is_banned_by_address(daemons, tmp_path):
     guesses = [reason(broker, f"guess-{i}", username="ann", password=f"{i}") for i in range(4)]
     assert guesses == [BAD_CREDENTIALS] * 4
     assert reason(broker, "late", username="ann", password="secret") == BANNED
+    assert broker.wait_for("ban.added")
     assert any("ban.added" in line and 'what="127.0.0.1"' in line and 'by="auth.failures"' in line
                for line in broker.lines), broker.lines[-5:]
     assert ann.take(wire.DISCONNECT).reason == ADMINISTRATIVE   # of the same address
@@ -111,6 +112,7 @@ def test_who_comes_to_a_broker_that_lags_is_told(daemons, tmp_path):
     old = wire.Client(broker.port, "old", 5, clean=True)
     old.subscribe("a", 1)
     broker.process.send_signal(signal.SIGSTOP)
+    os.waitpid(broker.process.pid, os.WUNTRACED)        # until it stands
     comers = [wire.raw_connect(broker.port, f"new-{i}", 5) for i in range(8)]
     old.publish("a", b"while it stood", 1, 7)
     time.sleep(1)               # what it is late by: it is no waiting for anything
