@@ -45,6 +45,7 @@ enum {
         TYPES_ALL  = (1u << LISTENER_TYPES) - 1,
         TYPES_INET = TYPES_ALL & ~BIT(UNIX),
         TYPES_WEB  = BIT(WS) | BIT(WSS),
+        TYPES_SHAKING = BIT(TLS) | BIT(WS) | BIT(WSS),
         TYPES_UNIX = BIT(UNIX),
         TYPES_TLS  = BIT(TLS) | BIT(WSS),
 };
@@ -68,6 +69,7 @@ const char *const listener_types[] = { "tcp", "tls", "ws", "wss", "unix", NULL }
 static const struct config_listener listener_default = {
         .name = "external", .max_connections = 102400, .backlog = 1024,
         .durability = DURABILITY_STRICT, .versions = 7, .nodelay = true, .keepalive_s = 60,
+        .handshake_timeout_ms = 10000,
         .proxy_timeout_ms = 3000, .socket_mode = 0660, .paths = "/mqtt",
         .require_subprotocol = true,
         .tls = { .depth = 4, .server_order = true, .tickets = true }
@@ -296,6 +298,7 @@ void config_listener_terms(const struct config_listener *listener, struct client
         out->mountpoint           = listener->mountpoint[0] != '\0' ? listener->mountpoint : NULL;
         out->versions             = listener->versions;
         out->anonymous            = listener->anonymous;
+        out->handshake_timeout_ms = listener->handshake_timeout_ms;
         out->peer_timeout_ms      = listener->proxy_protocol && listener->trusted_proxies[0] == '\0'
                                             ? listener->proxy_timeout_ms
                                             : UINT32_MAX;       /* the whole upgrade tells it */

@@ -47,6 +47,7 @@ struct config_listener {
         bool            proxy_protocol;
         char            proxy_trusted[512];     /* networks_contain() */
         uint32_t        proxy_timeout_ms;
+        uint32_t        handshake_timeout_ms;   /* tls, ws, wss */
         struct tls_config tls;                  /* tls, wss */
         uint32_t        socket_mode;            /* unix: of the socket file */
         char            socket_owner[64];       /* unix: empty: the broker's own */

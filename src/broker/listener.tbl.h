@@ -47,6 +47,11 @@ LISTENER_OPTION(INET, "nodelay", SWITCH, nodelay, 0, 1, RELOAD,
 LISTENER_OPTION(INET, "tcp_keepalive", SECONDS, keepalive_s, 0, 32767, RELOAD,
                 "of silence until TCP asks whether the peer is still there; 0: never")
 
+LISTENER_SECTION("Handshakes")
+LISTENER_OPTION(SHAKING, "handshake_timeout", MILLIS, handshake_timeout_ms, 100, 3600000, RELOAD,
+                "from accepting a connection to the end of its TLS handshake and WebSocket "
+                "upgrade, if sooner than mqtt.client.idle_timeout")
+
 LISTENER_SECTION("WebSocket")
 LISTENER_CHECKED(WEB, "path", paths, upgrade_paths_valid, "the path of a URL, such as /mqtt",
                  RELOAD,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "broker/rules.h"
+#include "broker/inspection.h"
 
 /* Too large for a stack one likes to look at; by the main thread alone. */
 static struct config next;
@@ -95,14 +95,11 @@ bool reload(const struct sources *sources, struct config *config, struct server 
 bool reload_check(const struct sources *sources, const struct config *config,
                   struct config_errors *errors, config_changed *tell, void *context)
 {
-        char why[RULES_WHY_SIZE];
-
         if (!sources_load(sources, &next, errors))
                 return false;
-        if (!rules_test(&next, why)) {
-                config_error(errors, "%s", why);
+        inspect(&next, errors);
+        if (errors->count > 0)
                 return false;
-        }
         config_diff(config, &next, tell, context);
         return true;
 }

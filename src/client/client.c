@@ -72,10 +72,7 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         list_push_back(&manager->clients, &c->in_manager);
         manager->count++;
 
-        uint64_t end_ms = accepted_ms + c->shard->settings->connect_timeout_ms;
-        uint64_t now_ms = client_now_ms(c);
-
-        loop_timer(&c->shard->loop, &c->timer, end_ms > now_ms ? end_ms - now_ms : 0);
+        loop_timer(&c->shard->loop, &c->timer, client_beginning_left_ms(c));
         return c;
 }
 
@@ -408,16 +405,6 @@ static void read_away(struct client *c)
         client_dirty(c);
 }
 
-ON_SHARD static void came_late(struct client *c)
-{
-        const char *why = transport_awaits_peer(c->transport) ? "nothing told its address in time"
-                                                              : "no CONNECT in time";
-
-        metric_add(&c->shard->metrics.connections_late, 1);
-        client_log_connection(c, REASON_MAXIMUM_CONNECT_TIME, why);
-        client_close(c, REASON_MAXIMUM_CONNECT_TIME, why);
-}
-
 static void fired(struct loop *loop, struct timer *timer)
 {
         struct client *c = list_entry(timer, struct client, timer);
@@ -439,10 +426,8 @@ static void fired(struct loop *loop, struct timer *timer)
                 loop_timer(loop, timer, c->shard->settings->connect_timeout_ms);
                 return;
         }
-        if (c->state < CLIENT_CONNECTED && client_address_in_time(c))
-                return;
         if (c->state < CLIENT_CONNECTED) {
-                came_late(c);
+                client_look_at_beginning(c);
                 return;
         }
 

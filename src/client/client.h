@@ -23,6 +23,8 @@ struct client_listener {
         const char        *name;                        /* "tcp:external" */
         const char        *rules;                       /* network_rules_allow(); NULL: none */
         uint32_t           peer_timeout_ms;             /* for transport_awaits_peer() */
+        uint32_t           handshake_timeout_ms;        /* for transport_awaits(); 0: no other than
+                                                         * for CONNECT */
         const char        *mountpoint;                  /* a pattern (client/mount); NULL: none */
         uint32_t           versions;                    /* bits by client_version_bit(); 0: all */
         enum access_anonymous anonymous;

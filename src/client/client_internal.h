@@ -168,8 +168,11 @@ void client_free(struct client *c) ON_SHARD;
  * connect from there, and the client is lost. */
 bool client_learn_address(struct client *c) ON_SHARD;
 
-/* The time for its address is over. False: so was all its time; else it was looked after. */
-bool client_address_in_time(struct client *c) ON_SHARD;
+/* Until what it has to do next must be done: tell its address, shake hands, send its CONNECT. */
+uint64_t client_beginning_left_ms(const struct client *c) ON_SHARD;
+
+/* That time is over: was it done, there is some for the next part; else the client ends. */
+void client_look_at_beginning(struct client *c) ON_SHARD;
 
 void client_enter(struct client *c, enum client_state state);
 

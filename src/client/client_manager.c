@@ -117,19 +117,6 @@ bool client_learn_address(struct client *c)
         return c->admitted;
 }
 
-/* Above the header there may be a handshake, which has time until the CONNECT. */
-bool client_address_in_time(struct client *c)
-{
-        uint64_t end_ms = c->accepted_ms + c->shard->settings->connect_timeout_ms;
-        uint64_t now_ms = client_now_ms(c);
-
-        if (c->admitted || transport_awaits_peer(c->transport))
-                return false;
-        if (client_learn_address(c))
-                loop_timer(&c->shard->loop, &c->timer, end_ms > now_ms ? end_ms - now_ms : 0);
-        return true;
-}
-
 void client_accept(struct client_manager *manager, struct transport *transport,
                    struct client_listener *listener)
 {
@@ -155,8 +142,6 @@ void client_accept(struct client_manager *manager, struct transport *transport,
         }
         c->ticket   = admission.ticket;
         c->admitted = !later;
-        if (later && listener->peer_timeout_ms < c->shard->settings->connect_timeout_ms)
-                loop_timer(&c->shard->loop, &c->timer, listener->peer_timeout_ms);
 }
 
 /* A client that is told why does not come back at once, and its owner knows what to do: so it may

@@ -95,6 +95,8 @@ METRIC(auth_http_failed,         "auth/http/failed",
 METRIC(tls_handshakes,           "tls/handshakes",           "TLS handshakes that succeeded")
 METRIC(tls_resumed,              "tls/handshakes/resumed",   "of them, by a session ticket")
 METRIC(tls_failed,               "tls/handshakes/failed",    "TLS handshakes that did not")
+METRIC(handshakes_late,          "handshakes/timeout",
+       "TLS handshakes and WebSocket upgrades that were not over in time")
 METRIC(auth_cached,              "client/auth/cached",       "allowed without a hash")
 METRIC(access_timeout,           "access/timeout",
        "questions that no access provider answered in time")

@@ -16,6 +16,16 @@ bool transport_awaits_peer(const struct transport *t)
         return t != NULL;
 }
 
+const char *transport_awaits(const struct transport *t)
+{
+        const char *lowest = NULL;
+
+        for (; t != NULL; t = t->below)
+                if (t->awaits != NULL)
+                        lowest = t->awaits;
+        return lowest;
+}
+
 bool transport_is_local(const struct transport *t)
 {
         for (; t != NULL; t = t->below) {

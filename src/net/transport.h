@@ -64,6 +64,8 @@ struct transport {
         struct address              peer;       /* AF_UNSPEC: as below; see transport_peer() */
         bool                        stranger;   /* of someone whose address nobody could tell */
         bool                        awaits_peer; /* the first bytes are to tell the address */
+        const char                 *awaits;     /* a handshake: what is said of one that does not
+                                                 * come, "no TLS handshake in time"; NULL: none */
 
         /* What read() leaves behind; both stay 0 where nothing is stacked. A layer passes on what
          * the one below says. */
@@ -79,6 +81,9 @@ struct transport {
 const struct address *transport_peer(const struct transport *t);
 
 bool transport_awaits_peer(const struct transport *t);  /* any layer does */
+
+/* The handshake that the peer has to make next, as its layer says; NULL: none is left. */
+const char *transport_awaits(const struct transport *t);
 
 /* The peer is on this machine, and so is whoever it speaks for. */
 bool transport_is_local(const struct transport *t);

@@ -236,7 +236,8 @@ static ssize_t shake(struct tls *tls)
         count(result == 1 ? pace->good : pace->failed);
         if (result == 1 && SSL_session_reused(tls->ssl))
                 count(pace->resumed);
-        tls->pace = NULL;
+        tls->pace             = NULL;
+        tls->transport.awaits = NULL;
         return left;
 }
 
@@ -435,7 +436,9 @@ struct transport *tls_transport_new(struct transport *below, struct tls_context 
                 below->ops->free(below);
                 return NULL;
         }
-        tls->transport     = (struct transport){ .ops = &tls_ops, .below = below };
+        tls->transport     = (struct transport){ .ops    = &tls_ops,
+                                                   .below  = below,
+                                                   .awaits = "no TLS handshake in time" };
         tls->pace          = pace;
         tls->asked.context = tls_context_get(context);
         SSL_set_app_data(tls->ssl, &tls->asked);

@@ -84,7 +84,8 @@ struct transport *websocket_transport_new(struct transport           *below,
         }
         ws->transport = (struct transport){ .ops         = &websocket_ops,
                                             .below       = below,
-                                            .awaits_peer = rules->proxies.len > 0 };
+                                            .awaits_peer = rules->proxies.len > 0,
+                                            .awaits      = "no WebSocket upgrade in time" };
         ws->rules = rules;
         ws->code = CLOSE_NORMAL;
         return &ws->transport;
@@ -212,6 +213,7 @@ static bool answer(struct websocket *ws, struct str request)
                 return false;
         ws->transport.peer        = answer.client;
         ws->transport.awaits_peer = false;
+        ws->transport.awaits      = NULL;
         ws->state = OPEN;
         buffer_deinit(&ws->heard);
         return true;

@@ -209,6 +209,25 @@ def test_openssl_agrees_on_a_protocol_and_picks_by_name(broker, authority):
     assert "Compression: NONE" in ask("localhost")
 
 
+def test_a_handshake_has_its_time(broker):
+    tls = broker(handshake_timeout="100ms", also={"mqtt.broker.sys_interval": "100ms"})
+    one = Client(tls, "one")
+    one.subscribe("echo")
+    with socket.create_connection(("127.0.0.1", tls.port), SECONDS_MAX) as slow:
+        slow.sendall(b"\x16\x03\x01")
+        assert slow.recv(100) == b""
+    assert tls.daemon.wait_for("connection.refused")
+    line = next(line for line in tls.daemon.lines if "connection.refused" in line)
+    assert "no TLS handshake in time" in line and 'address="127.0.0.1:' in line
+    counts = Client(tls, "counts", port=tls.daemon.port)
+    counts.subscribe("$SYS/brokers/+/metrics/handshakes/timeout")
+    while counts.messages.get(timeout=SECONDS_MAX).payload != b"1":
+        pass
+    counts.close()
+    one.echo(b"still here")
+    one.close()
+
+
 def test_what_is_not_tls_is_told(broker):
     tls = broker()
     with socket.create_connection(("127.0.0.1", tls.port), SECONDS_MAX) as plain:

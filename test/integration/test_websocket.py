@@ -125,3 +125,18 @@ def test_anonymous_clients_of_a_proxy_are_not_from_loopback(daemons, tmp_path):
     web = Web(port, "X-Forwarded-For: 192.0.2.7\r\n")
     web.send(wire.connect("far", clean=True))
     assert web.frame() == (BINARY, b"\x20\x02\0\x05")
+
+
+def test_an_upgrade_has_its_time(daemons, tmp_path):
+    port = daemon.free_port()
+    broker = daemons(tmp_path, listener__ws__w=f"127.0.0.1:{port}",
+                     listener__ws__w__handshake_timeout="100ms").start()
+    web = Web(port).connect("in time")
+    with socket.create_connection(("127.0.0.1", port), SECONDS_MAX) as slow:
+        slow.sendall(b"GET /mqtt HTTP/1.1\r\n")
+        assert slow.recv(100) == b""
+    assert broker.wait_for("connection.refused")
+    line = next(line for line in broker.lines if "connection.refused" in line)
+    assert "no WebSocket upgrade in time" in line and 'address="127.0.0.1:' in line
+    web.send(b"\xc0\x00")
+    assert web.frame() == (BINARY, b"\xd0\x00")
