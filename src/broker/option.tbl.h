@@ -208,7 +208,8 @@ OPTION_ENUM("acl.format", acl_format, option_acl_formats, RELOAD,
 OPTION("acl.watch_interval", MILLIS, acl_watch_ms, 0, 3600000, RELOAD,
        "how often it is looked whether the file has changed; 0: only a reload reads it again")
 OPTION_ENUM("acl.nomatch", settings.acl_nomatch_allow, option_nomatch, RELOAD,
-            "what no rule matches, where there are rules")
+            "what no rule decides, where there are any: acl.file, auth.jwt.acl_claim or "
+            "auth.http.acl_req")
 OPTION_ENUM("acl.deny_action", settings.acl_deny_disconnects, option_deny_actions, RELOAD,
             "what is denied: ignore drops a PUBLISH, of which v5 clients are told 0x87, and "
             "answers a SUBSCRIBE with 0x87 (v3: 0x80) for that filter; disconnect ends the client, "

@@ -314,6 +314,7 @@ enum access_verdict access_check(struct access_request *request)
         request->partly    = false;
         request->unsure    = false;
         request->line      = 0;
+        request->ttl_ms    = UINT32_MAX;
         request->reason    = request->kind == ACCESS_CONNECT ? REASON_BAD_USER_NAME_OR_PASSWORD
                                                              : REASON_NOT_AUTHORIZED;
 

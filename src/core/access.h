@@ -112,6 +112,8 @@ struct access_request {
         bool                   partly;                  /* SUBSCRIBE: not all of what the filter
                                                          * matches; ask for each message */
         uint32_t               line;                    /* of the rule that decided; 0: none */
+        uint32_t               ttl_ms;                  /* a topic's verdict is remembered no longer
+                                                         * than that; 0: not at all */
         bool                   superuser;
         uint64_t               until_us;                /* CONNECT: wall time at which what was
                                                          * allowed ends; 0: with the client */

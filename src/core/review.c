@@ -126,11 +126,26 @@ ON_SHARD static bool may_go(struct session *session, const struct delivery *deli
                 is_let_through(session, topic));
 }
 
+/* What waits in a session is lost to it: many perhaps, told once. */
+ON_SHARD static void withhold(struct session *session, struct message *message)
+{
+        struct hook_args args = { .shard     = session->shard,
+                                  .client_id = session->client_id,
+                                  .username  = session->username,
+                                  .message   = &message,
+                                  .topic     = message_topic(message) };
+
+        drop(session, message);
+        if (!session->withheld)
+                hooks_run(session->shard->broker->hooks, HOOK_SESSION_WITHHELD, &args);
+        session->withheld = true;
+}
+
 bool review_lets_out(struct session *session, const struct delivery *delivery)
 {
         if (may_go(session, delivery))
                 return true;
-        drop(session, delivery->message);
+        withhold(session, delivery->message);
         return false;
 }
 
@@ -144,7 +159,7 @@ UNCHECKED static void drop_queued(void *context, struct delivery *delivery)
         struct session *session = context;
 
         stat_change(&session->shard->stats.queued, -1);
-        drop(session, delivery->message);
+        withhold(session, delivery->message);
         delivery_release(delivery);
 }
 
@@ -152,7 +167,8 @@ UNCHECKED static void drop_queued(void *context, struct delivery *delivery)
  * comes. */
 ON_SHARD static void purge(struct session *session)
 {
-        session->revoked = true;
+        session->revoked  = true;
+        session->withheld = false;
         mqueue_sift(&session->mqueue, queued_may_go, drop_queued, session);
 }
 

@@ -62,6 +62,7 @@ struct session {
         bool                superuser;          /* its client, now or last */
         bool                partly;             /* a subscription is allowed in part */
         bool                revoked;            /* what waits may be of subscriptions that ended */
+        bool                withheld;           /* some of it was dropped, and that was told */
         bool                resumed;            /* the peer got what was in flight: live */
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */

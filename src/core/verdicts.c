@@ -124,8 +124,11 @@ void verdicts_keep(struct access_request *request, enum access_verdict verdict)
         struct verdicts       *verdicts = verdicts_of(request);
         struct verdict        *one;
         char                  *topic;
+        uint32_t               ttl_ms   = request->ttl_ms < settings->acl_cache_ttl_ms
+                                                  ? request->ttl_ms
+                                                  : settings->acl_cache_ttl_ms;
 
-        if (request->topic.len > VERDICT_TOPIC_MAX || settings->acl_cache_max == 0)
+        if (request->topic.len > VERDICT_TOPIC_MAX || settings->acl_cache_max == 0 || ttl_ms == 0)
                 return;
         if (verdicts == NULL && (verdicts = verdicts_make(request)) == NULL)
                 return;
@@ -138,7 +141,7 @@ void verdicts_keep(struct access_request *request, enum access_verdict verdict)
                 return;
         }
         *one = (struct verdict){
-                .until_ms  = request->shard->loop.now.mono_ms + settings->acl_cache_ttl_ms,
+                .until_ms  = request->shard->loop.now.mono_ms + ttl_ms,
                 .used      = ++verdicts->uses,
                 .topic     = topic,
                 .line      = request->line,

@@ -19,14 +19,20 @@ static struct access_request request_of(const char *topic, unsigned qos)
 /* The notes go from one question to the next, as a client's do. */
 static struct access_note *notes;
 
-static void keep(const char *topic, unsigned qos, enum access_verdict verdict)
+static void keep_for(const char *topic, unsigned qos, enum access_verdict verdict, uint32_t ttl_ms)
 {
         struct access_request request = request_of(topic, qos);
 
-        request.notes = notes;
-        request.line  = 7;
+        request.notes  = notes;
+        request.line   = 7;
+        request.ttl_ms = ttl_ms;
         verdicts_keep(&request, verdict);
         notes = request.notes;
+}
+
+static void keep(const char *topic, unsigned qos, enum access_verdict verdict)
+{
+        keep_for(topic, qos, verdict, UINT32_MAX);
 }
 
 static enum access_verdict find(const char *topic, unsigned qos)
@@ -101,6 +107,18 @@ TEST(verdicts_end_by_time_and_by_new_rules)
         end();
 }
 
+TEST(who_decided_may_say_for_how_long)
+{
+        begin(3);
+        keep_for("a", 0, ACCESS_ALLOW, 50);
+        keep_for("b", 0, ACCESS_ALLOW, 0);
+        EXPECT_EQ(find("a", 0), ACCESS_ALLOW);
+        EXPECT_EQ(find("b", 0), ACCESS_LATER);
+        shard.loop.now.mono_ms += 50;
+        EXPECT_EQ(find("a", 0), ACCESS_LATER);
+        end();
+}
+
 TEST(what_is_too_long_is_not_remembered)
 {
         char topic[VERDICT_TOPIC_MAX + 2];
@@ -135,4 +153,5 @@ TEST(without_memory_nothing_is_remembered)
 
 SUITE(verdicts, CASE(a_verdict_is_found_by_all_that_was_asked),
       CASE(the_least_recently_used_goes), CASE(verdicts_end_by_time_and_by_new_rules),
-      CASE(what_is_too_long_is_not_remembered), CASE(without_memory_nothing_is_remembered))
+      CASE(what_is_too_long_is_not_remembered), CASE(who_decided_may_say_for_how_long),
+      CASE(without_memory_nothing_is_remembered))

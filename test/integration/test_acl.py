@@ -125,18 +125,26 @@ def test_file_is_watched(ruled):
 
 
 def test_waiting_messages_are_taken_back(ruled):
-    broker = ruled(OPEN)
+    open_too = OPEN + '{allow, all, subscribe, ["$SYS/#"]}.\n'
+    broker = ruled(open_too, **{"mqtt.mqueue.max_memory": 1, "mqtt.broker.sys_interval": "200ms"})
     away = Client(broker, "away", paho.MQTTv5, clean=False)
     away.subscribe("a", 1)
     away.subscribe("b", 1)
     away.close()
-    for topic in ("a", "b"):
+    for topic in ("a", "a", "a", "b"):
         publish(broker, topic)
-    change(broker, '{deny, {client, "away"}, subscribe, ["a"]}.\n' + OPEN)
+    change(broker, '{deny, {client, "away"}, subscribe, ["a"]}.\n' + open_too)
     assert broker.wait_for("subscription.revoked")
     back = Client(broker, "away", paho.MQTTv5, clean=False)
     assert back.session_present
     assert back.messages.get(timeout=SECONDS_MAX).topic == "b"
     publish(broker, "b")
     assert back.messages.get(timeout=SECONDS_MAX).topic == "b"
+    assert broker.wait_for('session.withheld client="away"')
+    assert broker.count("session.withheld") == 1                # of three that were dropped
+    watcher = Client(broker, "watcher", paho.MQTTv5)
+    watcher.subscribe("$SYS/brokers/+/metrics/messages/dropped/denied", 0)
+    while watcher.messages.get(timeout=SECONDS_MAX).payload != b"3":
+        pass
+    watcher.close()
     back.close()

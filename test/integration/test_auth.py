@@ -186,16 +186,16 @@ class Dialogue:
 class Scram(wire.Client):
     """One that comes in with SCRAM; `reason` is CONNACK's."""
 
-    def __init__(self, port, user, password):
-        self.dialogue = Dialogue(user, password)
+    def __init__(self, port, user, password, name="lamp"):
+        self.dialogue, self.name = Dialogue(user, password), name
         self.first = self.dialogue.first
-        super().__init__(port, "lamp", 5, True)
+        super().__init__(port, name, 5, True)
 
     def send(self, data):
         if data[0] >> 4 != wire.CONNECT:
             super().send(data)
             return
-        body = wire.text("MQTT") + b"\x05\x02\0\0" + properties(self.first) + wire.text("lamp")
+        body = wire.text("MQTT") + b"\x05\x02\0\0" + properties(self.first) + wire.text(self.name)
         super().send(wire.packet(wire.CONNECT, 0, body))
         super().send(auth(0x18, self.dialogue.last(data_of(self.take(AUTH).body))))
 
@@ -258,4 +258,12 @@ def test_who_was_banned_meanwhile_does_not_stay_by_authenticating_again(scram, t
         assert "DISCONNECT(id=0 reason=0x98" in str(error)
     else:
         assert answer.kind == wire.DISCONNECT and answer.reason == 0x98
+    assert scram.stop() == 0
+
+
+def test_who_is_taken_out_of_scram_is_disconnected(scram, tmp_path):
+    alice, bob = Scram(scram.port, "alice", "pencil"), Scram(scram.port, "bob", "builder", "bulb")
+    passwd("--scram", "-D", tmp_path / "scram", "alice")
+    assert alice.take(wire.DISCONNECT).reason == 0x87
+    bob.ping()
     assert scram.stop() == 0

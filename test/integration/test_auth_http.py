@@ -1,4 +1,5 @@
 """An HTTP service says who may come in, and what they may do."""
+import signal
 import ssl
 import subprocess
 import threading
@@ -230,4 +231,42 @@ def test_certificates_are_verified(daemons, services, tmp_path, certificate):
     broker.start(auth__http__ca_file=certificate / "cert.pem",
                  auth__http__auth_req=f"https://localhost:{web.port}/auth")     # not its name
     assert wire.connect_reason(broker.port, "c1", "ann", "x") == UNAVAILABLE
+    assert broker.stop() == 0
+
+
+@pytest.mark.parametrize("nomatch, reason", [("deny", NOT_AUTHORIZED), ("allow", 0x10)])
+def test_what_the_service_leaves_to_others_nobody_allows(daemons, services, tmp_path, nomatch,
+                                                         reason):
+    web = services(lambda path, params: (200, "ignore" if path == "/acl" else "allow"))
+    broker = start(daemons, tmp_path, auth__http__auth_req=web.url + "/auth",
+                   auth__http__acl_req=web.url + "/acl", acl__nomatch=nomatch)
+    client = wire.Client(broker.port, "c1", 5, username="ann", password="x")
+    client.publish("t", b"", 1, 1)
+    assert client.take(wire.PUBACK, 1).reason == reason
+    assert broker.stop() == 0
+
+
+def test_another_service_is_asked_anew(daemons, services, tmp_path):
+    """What the first one has said of the same topic is not remembered for longer."""
+    web = services(lambda path, params: (403 if path == "/second" else 200, ""))
+    broker = daemons(tmp_path, shards=2, durability="memory")
+    broker.file = tmp_path / "conf"
+    lines = ("auth.chain = http\nauth.http.cache_ttl = 1m\n"
+             f"auth.http.auth_req = {web.url}/auth\n")
+    broker.file.write_text(lines + f"auth.http.acl_req = {web.url}/first\n")
+    broker.start()
+    client = wire.Client(broker.port, "c1", 5, username="ann", password="x")
+    for number in 1, 2:
+        client.publish("t", b"", 1, number)
+        assert client.take(wire.PUBACK, number).reason == 0x10
+    assert [path for path, _ in web.asked] == ["/auth", "/first"]
+    broker.file.write_text(lines + f"auth.http.acl_req = {web.url}/second\n")
+    broker.process.send_signal(signal.SIGHUP)
+    assert broker.wait_for("auth.loaded", 2)
+    for number in range(3, 100):        # each shard has it by mail
+        client.publish("t", b"", 1, number)
+        if client.take(wire.PUBACK, number).reason == NOT_AUTHORIZED:
+            break
+    else:
+        raise AssertionError("what the first service has said still counts")
     assert broker.stop() == 0

@@ -127,7 +127,7 @@ def test_who_is_away_keeps_what_its_token_allows(daemons, tmp_path):
 
 def test_the_mountpoint_is_that_of_who_the_token_says(daemons, tmp_path):
     broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, auth__jwt__username_claim="sub",
-                   listener__tcp__external__mountpoint="of/%u/")
+                   acl__nomatch="allow", listener__tcp__external__mountpoint="of/%u/")
     ann = wire.Client(broker.port, "c1", 5, username="ann", password=token({"sub": "ann"}))
     ann.subscribe("#", 1)
     bob = wire.Client(broker.port, "c2", 5, username="ann", password=token({"sub": "bob"}))
@@ -233,4 +233,14 @@ def test_a_banned_user_is_who_the_token_says(daemons, tmp_path):
                    ban__usernames="bob")
     assert wire.connect_reason(broker.port, "c1", "ann", token({"sub": "ann"})) == 0
     assert wire.connect_reason(broker.port, "c2", "ann", token({"sub": "bob"})) == 0x8A
+    assert broker.stop() == 0
+
+
+@pytest.mark.parametrize("options, reason", [
+    ({}, NOT_AUTHORIZED), ({"acl__nomatch": "allow"}, 0x10), ({"auth__jwt__acl_claim": ""}, 0x10)])
+def test_a_token_that_says_nothing_of_topics(daemons, tmp_path, options, reason):
+    broker = start(daemons, tmp_path, auth__jwt__secret=SECRET, **options)
+    client = wire.Client(broker.port, "c1", 5, username="ann", password=token({}))
+    client.publish("t", b"", 1, 1)
+    assert client.take(wire.PUBACK, 1).reason == reason
     assert broker.stop() == 0

@@ -55,6 +55,22 @@ UNCHECKED static enum hook_result on_unsubscribed(void *context, struct hook_arg
         return HOOK_OK;
 }
 
+/* Those in memory are dropped at once, those on disk as their turn comes: the counter goes on. */
+UNCHECKED static enum hook_result on_withheld(void *context, struct hook_args *args)
+{
+        struct acl *acl     = context;
+        uint32_t    skipped = 0;
+
+        if (!log_allowed(&acl->lines[args->shard->loop.config.id], LINES_LOGGED,
+                         args->shard->loop.now.mono_ms, &skipped))
+                return HOOK_OK;
+        LOG(WARNING, "session.withheld", F_STR("client", args->client_id),
+            F_STR("username", args->username), F_STR("topic", args->topic),
+            F_TEXT("why", "what waits for it is no longer allowed, this and perhaps more"),
+            F_U64("skipped", skipped));
+        return HOOK_OK;
+}
+
 struct acl *acl_new(struct broker *broker)
 {
         static const struct access_provider provider = { .name      = "acl_file",
@@ -67,7 +83,8 @@ struct acl *acl_new(struct broker *broker)
                 return NULL;
         acl->broker = broker;
         if (access_add(broker->access, &provider, acl) &&
-            hooks_add(broker->hooks, HOOK_SESSION_UNSUBSCRIBED, on_unsubscribed, acl, 0))
+            hooks_add(broker->hooks, HOOK_SESSION_UNSUBSCRIBED, on_unsubscribed, acl, 0) &&
+            hooks_add(broker->hooks, HOOK_SESSION_WITHHELD, on_withheld, acl, 0))
                 return acl;
         mem_free(acl);
         return NULL;

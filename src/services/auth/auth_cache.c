@@ -40,10 +40,15 @@ static void forget(struct auth_cache *cache, struct entry *entry)
         mem_free(entry);
 }
 
-void auth_cache_deinit(struct auth_cache *cache)
+void auth_cache_clear(struct auth_cache *cache)
 {
         while (!list_empty(&cache->used))
                 forget(cache, list_entry(cache->used.next, struct entry, in_used));
+}
+
+void auth_cache_deinit(struct auth_cache *cache)
+{
+        auth_cache_clear(cache);
         map_deinit(&cache->entries);
         OPENSSL_cleanse(cache->key, sizeof cache->key);
 }

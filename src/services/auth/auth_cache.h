@@ -33,6 +33,7 @@ struct auth_cache {
 
 void auth_cache_init(struct auth_cache *cache, uint32_t max);
 void auth_cache_deinit(struct auth_cache *cache);
+void auth_cache_clear(struct auth_cache *cache);
 
 /* False without memory. */
 bool auth_cache_digest(const struct auth_cache *cache, struct str question,

@@ -273,15 +273,18 @@ static void question_free(struct question *question)
         mem_free(question);
 }
 
+/* Here, and by who asks about a topic, for as long. */
 ON_SHARD static void remember(struct question *question, const struct auth_answer *answer)
 {
         const struct shard            *shard  = question->request->shard;
         const struct auth_http_config *config = config_of(question->link, shard);
+        uint32_t                       ttl_ms = answer->verdict == ACCESS_DENY
+                                                        ? config->cache_negative_ttl_ms
+                                                        : config->cache_ttl_ms;
 
+        question->request->ttl_ms = ttl_ms;
         auth_cache_keep(cache_of(question->link, shard), &question->digest, answer,
-                        shard->loop.now.mono_ms,
-                        answer->verdict == ACCESS_DENY ? config->cache_negative_ttl_ms
-                                                       : config->cache_ttl_ms);
+                        shard->loop.now.mono_ms, ttl_ms);
 }
 
 static void on_answer(void *context, const struct http_answer *http)
@@ -364,12 +367,17 @@ ON_SHARD static enum access_verdict find_or_send(struct auth_link *link,
         const struct auth_answer *known;
         struct question          *question;
 
+        request->ttl_ms = 0;                    /* but for a fresh answer */
         if (!digest_of(cache, step, form, &digest))
                 return not_answered(link, request, step, so_far, "no memory");
         known = auth_cache_find(cache, &digest, request->shard->loop.now.mono_ms);
         if (known != NULL) {
                 metric_add(&request->shard->metrics.auth_http_cached, 1);
                 return conclude(link, request, step, known, so_far);
+        }
+        if (request->review) {                  /* it would not wait for the answer */
+                request->unsure = true;
+                return ACCESS_ALLOW;
         }
         question = send(link, request, step, form);
         if (question == NULL)
@@ -443,12 +451,25 @@ static void cancel(void *context, struct access_request *request)
         question_free(question);
 }
 
+static bool has_rules(void *context, const struct shard *shard)
+{
+        return config_of(context, shard)->requests[AUTH_HTTP_ACL].url[0] != '\0';
+}
+
+/* What was answered may have been by another service. */
+static void renewed(struct auth_link *link, struct shard *shard)
+{
+        auth_cache_clear(cache_of(link, shard));
+}
+
 const struct auth_kind auth_kind_http = {
         .word       = "http",
-        .provider   = { .name   = "http",
-                        .kinds  = ACCESS_CONNECTS | ACCESS_TOPICS,
-                        .check  = check,
-                        .cancel = cancel },
+        .provider   = { .name      = "http",
+                        .kinds     = ACCESS_CONNECTS | ACCESS_TOPICS,
+                        .check     = check,
+                        .cancel    = cancel,
+                        .has_rules = has_rules },
+        .renewed    = renewed,
         .lacks      = lacks,
         .load       = load,
         .wants_http = wants_http,

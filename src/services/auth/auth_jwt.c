@@ -468,6 +468,14 @@ static enum access_verdict check(void *context, struct access_request *request)
         return permissions_check(note->permissions, request);
 }
 
+/* Tokens say what their clients may, unless the configuration has said that none does. */
+static bool has_rules(void *context, const struct shard *shard)
+{
+        const struct auth_data *data = auth_link_data(context, shard);
+
+        return list_entry(data, const struct jwt_data, data)->config.acl_claim[0] != '\0';
+}
+
 static void cancel(void *context, struct access_request *request)
 {
         struct jwt_waiter *waiter = TAKE(request->provider_data);
@@ -480,10 +488,11 @@ static void cancel(void *context, struct access_request *request)
 
 const struct auth_kind auth_kind_jwt = {
         .word     = "jwt",
-        .provider = { .name   = "jwt",
-                      .kinds  = ACCESS_CONNECTS | ACCESS_TOPICS,
-                      .check  = check,
-                      .cancel = cancel },
+        .provider = { .name      = "jwt",
+                      .kinds     = ACCESS_CONNECTS | ACCESS_TOPICS,
+                      .check     = check,
+                      .cancel    = cancel,
+                      .has_rules = has_rules },
         .exchange = { .name   = "jwt",
                       .kinds  = ACCESS_CONNECTS,
                       .method = { "JWT", 3 },

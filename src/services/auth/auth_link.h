@@ -52,6 +52,10 @@ struct auth_kind {
         void (*lost)(const struct auth_data *from, const struct auth_data *to,
                      void (*tell)(void *context, struct str username), void *context);
 
+        /* On the shard, whose data has just become other: forgets what it remembers of the old.
+         * NULL: it remembers nothing. */
+        void (*renewed)(struct auth_link *link, struct shard *shard);
+
         /* Any secret that takes as long to check as those it has, always the same for a name; NULL
          * when all are quick. NULL: none of them ever has slow ones. */
         const struct secret *(*decoy)(const struct auth_data *data, struct str name);

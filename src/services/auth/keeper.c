@@ -131,6 +131,10 @@ static void data_deliver(struct loop *loop, struct mail *mail)
         fresh->link->data[shard] = fresh->data;
         if (fresh->link->auth->caches[shard] != NULL)   /* who left must not be let in from there */
                 cache_clear(fresh->link->auth->caches[shard]);
+        if (fresh->link->kind->renewed != NULL)
+                fresh->link->kind->renewed(fresh->link, shard_of(loop));
+        if (fresh->link->kind->provider.kinds & ACCESS_TOPICS)  /* it may say otherwise now */
+                review_start(shard_of(loop));
 }
 
 static void data_drop(struct mail *mail)

@@ -202,6 +202,29 @@ static struct auth_data *load(const struct auth_config *config, char why[static 
         return NULL;
 }
 
+static bool same_secret(const struct scram_secret *a, const struct scram_secret *b)
+{
+        return a->rounds == b->rounds && a->salt_len == b->salt_len &&
+               CRYPTO_memcmp(a->salt, b->salt, a->salt_len) == 0 &&
+               CRYPTO_memcmp(a->stored_key, b->stored_key, SCRAM_KEY_SIZE) == 0 &&
+               CRYPTO_memcmp(a->server_key, b->server_key, SCRAM_KEY_SIZE) == 0;
+}
+
+static void lost(const struct auth_data *from, const struct auth_data *to,
+                 void (*tell)(void *context, struct str username), void *context)
+{
+        const struct verifiers *before = list_entry(from, const struct verifiers, data);
+        const struct verifiers *after  = list_entry(to, const struct verifiers, data);
+        const struct verifier  *was, *is;
+        size_t                  at = 0;
+
+        while ((was = map_next(&before->by_name, &at)) != NULL) {
+                is = map_find(&after->by_name, name_of(was));
+                if (is == NULL || !same_secret(&was->secret, &is->secret))
+                        tell(context, name_of(was));
+        }
+}
+
 static const char *lacks(const struct auth_config *config)
 {
         return config->scram_file[0] != '\0' ? NULL : "auth.scram.file = FILE";
@@ -221,4 +244,5 @@ const struct auth_kind auth_kind_scram = {
         .lacks    = lacks,
         .load     = load,
         .file     = file_path,
+        .lost     = lost,
 };
