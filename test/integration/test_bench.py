@@ -97,6 +97,52 @@ def test_scenario(linnetd):
     assert (result["mode"], result["delivered"]) == ("fanout", 200)
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_shared_group(linnetd, qos):
+    result = measure(linnetd.port, "shared", "-c", 20, "--subscribers", 3, "-n", 2000, "-q", qos,
+                     "--threads", 2)
+    assert result["published"] == result["delivered"] == 2000 and whole(result)
+
+
+@pytest.mark.parametrize("version, qos", [("3.1.1", 0), ("5", 1)])
+def test_retained_messages(linnetd, version, qos):
+    result = measure(linnetd.port, "retain", "-n", 500, "--subscribers", 2, "-V", version, "-q",
+                     qos, "--pid", linnetd.process.pid)
+    assert (result["published"], result["delivered"]) == (500, 1000) and whole(result)
+    store, replay = result["phases"]
+    assert (store["name"], store["messages"]) == ("store", 500)
+    assert (replay["name"], replay["messages"]) == ("replay", 1000) and replay["rate"] > 0
+    # It has taken them away again.
+    assert measure(linnetd.port, "sub", "-c", 1, "--filter", "bench/+", "-d", 0.1)["errors"] == []
+    left = subprocess.run([os.environ["LINNET"], "sub", "-h", "127.0.0.1", "-p", str(linnetd.port),
+                           "-t", "#", "-C", "1", "-W", "1"], check=False, timeout=SECONDS_MAX)
+    assert left.returncode == 27
+
+
+@pytest.mark.parametrize("version, qos", [("3.1.1", 1), ("5", 2)])
+def test_a_session_that_was_away(daemons, tmp_path, version, qos):
+    broker = daemons(str(tmp_path)).start()
+    result = measure(broker.port, "offline", "-n", 2000, "-c", 2, "-V", version, "-q", qos)
+    assert (result["published"], result["delivered"]) == (2000, 4000) and whole(result)
+    assert [(phase["name"], phase["messages"]) for phase in result["phases"]] == \
+        [("queue", 2000), ("drain", 4000)]
+    broker.stop()
+    assert "sessions=0" in next(line for line in broker.start().lines if " store.open" in line)
+
+
+def test_a_queue_that_is_too_short_loses(daemons, tmp_path):
+    broker = daemons(str(tmp_path), mqtt__mqueue__max_length=100).start()
+    done = run(broker.port, "offline", "-n", 300, "--lost-timeout", 0.2, "--json", "-")
+    assert done.returncode == 1 and "lost" in done.stderr
+    assert json.loads(done.stdout)["lost"] == 200
+
+
+def test_churn(linnetd):
+    result = measure(linnetd.port, "churn", "-c", 8, "-n", 200, "--threads", 2)
+    assert result["phases"][0]["name"] == "churn" and result["connect"]["ok"] >= 200
+    assert result["connections"] == 0 and whole(result)
+
+
 class Proxy:
     """Passes bytes on to a broker, but for one PUBLISH in `every` that goes to a client."""
 

@@ -72,11 +72,17 @@ static void add_phase(struct bench *bench, struct phase phase, const struct cost
 
 static enum run_end connect_all(struct bench *bench)
 {
-        struct report *r        = &bench->report;
-        uint64_t       start_us = stamp_now();
-        enum run_end   end      = run_connect(&bench->run, &r->totals);
+        struct report     *r        = &bench->report;
+        uint64_t           start_us = stamp_now();
+        const struct stage stage    = {
+                   .kind  = STAGE_CONNECT,
+                   .roles = ROLE_PUBLISHER | ROLE_SUBSCRIBER,
+        };
+        enum run_end end = run_connect(&bench->run, &stage, &r->totals);
 
         r->connect_s = seconds_between(start_us, r->totals.last_ready_us);
+        r->connected = r->totals.ready;
+        r->refused   = r->totals.failed;
         read_cost(bench, &r->before);
         r->after = r->before;
         return end;
@@ -112,13 +118,109 @@ static enum run_end listen_for_messages(struct bench *bench)
         return run_hold(&bench->run, &bench->report.totals);
 }
 
-static enum run_end (*const modes[BENCH_MODES])(struct bench *bench) = {
-        [BENCH_CONN]   = hold_connections,
-        [BENCH_PUB]    = publish_messages,
-        [BENCH_SUB]    = listen_for_messages,
-        [BENCH_PAIR]   = publish_messages,
-        [BENCH_FANIN]  = publish_messages,
-        [BENCH_FANOUT] = publish_messages,
+/* ---- what is stored, and taken up later ------------------------------------------------------ */
+
+/* At QoS 0 nothing but an answer to what was sent behind it says that it has arrived. */
+static enum run_end store_messages(struct bench *bench, const char *name)
+{
+        struct report *r        = &bench->report;
+        uint64_t       start_us = stamp_now();
+        uint64_t       end_us;
+        enum run_end   end = run_publish(&bench->run, &r->totals);
+
+        if (end == RUN_DONE && r->options->qos == 0)
+                end = run_ping(&bench->run, &r->totals);
+        end_us = r->options->qos == 0 ? stamp_now() : r->totals.last_ack_us;
+        add_phase(bench, (struct phase){ .name = name, .messages = r->totals.published,
+                                         .elapsed_s = seconds_between(start_us, end_us) },
+                  &bench->run.measured);
+        return end;
+}
+
+static enum run_end take_messages(struct bench *bench, const char *name, const struct stage *stage)
+{
+        struct report *r = &bench->report;
+        struct cost    before;
+        enum run_end   end;
+
+        read_cost(bench, &before);
+        end = run_receive(&bench->run, stage, &r->totals);
+        add_phase(bench, (struct phase){ .name = name, .messages = r->totals.delivered,
+                                         .elapsed_s = seconds_between(bench->run.receive_us,
+                                                                      r->totals.last_delivery_us) },
+                  &before);
+        return end;
+}
+
+static enum run_end retain_messages(struct bench *bench)
+{
+        const struct stage subscribe = { .kind = STAGE_SUBSCRIBE, .roles = ROLE_SUBSCRIBER };
+        enum run_end       end       = store_messages(bench, "store");
+
+        return end == RUN_DONE ? take_messages(bench, "replay", &subscribe) : end;
+}
+
+static void clear_messages(struct bench *bench)
+{
+        struct run_totals totals;
+
+        if (run_leave(&bench->run, ROLE_SUBSCRIBER, &totals) == RUN_DONE)
+                run_clear(&bench->run, &totals);
+}
+
+static enum run_end queue_messages(struct bench *bench)
+{
+        const struct stage resume = {
+                .kind = STAGE_CONNECT, .roles = ROLE_SUBSCRIBER, .resumed = true,
+        };
+        struct run_totals totals;
+        enum run_end      end = run_leave(&bench->run, ROLE_SUBSCRIBER, &totals);
+
+        if (end == RUN_DONE)
+                end = store_messages(bench, "queue");
+        return end == RUN_DONE ? take_messages(bench, "drain", &resume) : end;
+}
+
+/* A clean session takes the place of the one that was kept, and ends. */
+static void remove_sessions(struct bench *bench)
+{
+        const struct stage afresh = {
+                .kind = STAGE_CONNECT, .roles = ROLE_SUBSCRIBER, .afresh = true,
+        };
+        struct run_totals totals;
+
+        if (run_leave(&bench->run, ROLE_SUBSCRIBER, &totals) == RUN_DONE)
+                run_connect(&bench->run, &afresh, &totals);
+}
+
+static enum run_end churn_connections(struct bench *bench)
+{
+        struct report *r        = &bench->report;
+        uint64_t       start_us = stamp_now();
+        enum run_end   end      = run_churn(&bench->run, &r->totals);
+
+        r->connect_s = seconds_between(start_us, stamp_now());
+        r->connected = r->totals.ready;
+        r->refused   = r->totals.failed;
+        add_phase(bench, (struct phase){ .name = "churn", .messages = r->totals.cycles,
+                                         .elapsed_s = r->connect_s }, &r->idle);
+        return run_leave(&bench->run, ROLE_SUBSCRIBER, &r->totals) == RUN_DONE ? end : RUN_STALLED;
+}
+
+static const struct {
+        enum run_end (*run)(struct bench *bench);
+        void (*clean)(struct bench *bench);     /* NULL: nothing is left behind */
+} modes[BENCH_MODES] = {
+        [BENCH_CONN]    = { hold_connections, NULL },
+        [BENCH_PUB]     = { publish_messages, NULL },
+        [BENCH_SUB]     = { listen_for_messages, NULL },
+        [BENCH_PAIR]    = { publish_messages, NULL },
+        [BENCH_FANIN]   = { publish_messages, NULL },
+        [BENCH_FANOUT]  = { publish_messages, NULL },
+        [BENCH_SHARED]  = { publish_messages, NULL },
+        [BENCH_RETAIN]  = { retain_messages, clear_messages },
+        [BENCH_OFFLINE] = { queue_messages, remove_sessions },
+        [BENCH_CHURN]   = { churn_connections, NULL },
 };
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -145,10 +247,11 @@ static void collect(struct bench *bench, uint64_t from_us)
         if (end_us < t->last_publish_us)
                 end_us = t->last_publish_us;
         r->publish_s   = seconds_between(from_us, t->last_publish_us);
-        r->delivery_s  = seconds_between(from_us, t->last_delivery_us);
+        r->delivery_s  = seconds_between(run->receive_us > 0 ? run->receive_us : from_us,
+                                         t->last_delivery_us);
         r->elapsed_s   = end_us > from_us ? seconds_between(from_us, end_us)
                                           : seconds_between(from_us, stamp_now());
-        r->connections = t->ready - t->dropped;
+        r->connections = t->live;
         r->lost        = run_lost(run, t);
         r->rss_peak_kb = run->rss_peak_kb > r->after.rss_kb ? run->rss_peak_kb : r->after.rss_kb;
 }
@@ -168,17 +271,22 @@ static void go(struct bench *bench)
         const struct bench_options *options = bench->run.options;
         struct report              *r       = &bench->report;
         uint64_t                    from_us;
-        enum run_end                end;
+        enum run_end                end = RUN_DONE;
 
         read_cost(bench, &r->idle);
-        end     = connect_all(bench);
+        r->before = r->measured = r->idle;
+        if (options->mode != BENCH_CHURN)
+                end = connect_all(bench);
         from_us = stamp_now();
         if (end == RUN_DONE) {
-                end = modes[options->mode](bench);
+                end = modes[options->mode].run(bench);
                 read_cost(bench, &r->after);
                 r->measured = bench->run.measure_us > 0 ? bench->run.measured : r->before;
         }
         note_end(bench, end);
+        run_go_on();
+        if (modes[options->mode].clean != NULL)
+                modes[options->mode].clean(bench);
         run_stop(&bench->run);
         collect(bench, from_us);
         judge(bench);

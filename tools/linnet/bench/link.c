@@ -20,6 +20,12 @@ static const struct bench_options *options_of(const struct link *link)
 
 /* ---- its end --------------------------------------------------------------------------------- */
 
+static void stop_listening(struct link *link)
+{
+        if (link->role == ROLE_SUBSCRIBER)
+                atomic_fetch_sub_explicit(&link->worker->run->listening, 1, memory_order_relaxed);
+}
+
 /* Leaves the state that it is in, for LINK_CLOSED. */
 static void let_go(struct link *link)
 {
@@ -29,9 +35,11 @@ static void let_go(struct link *link)
                 close(link->fd);
         link->fd      = -1;
         link->blocked = false;
-        if (link->state == LINK_READY && link->role == ROLE_SUBSCRIBER)
-                atomic_fetch_sub_explicit(&worker->run->listening, 1, memory_order_relaxed);
-        if (link->state != LINK_READY && link->state != LINK_NEW && link->state != LINK_CLOSED)
+        if (link->state == LINK_READY)
+                stop_listening(link);
+        if (link->state == LINK_READY || link->state == LINK_LEAVING)
+                tally_add(&worker->tally.live, -1ull);
+        else if (link->state != LINK_NEW && link->state != LINK_CLOSED)
                 worker->dialling--;
         if (link->role == ROLE_PUBLISHER && list_linked(&link->publisher.ready))
                 list_remove(&link->publisher.ready);
@@ -40,29 +48,60 @@ static void let_go(struct link *link)
         buffer_deinit(&link->out);
 }
 
+static void gone(struct link *link);
+
 void link_fail(struct link *link, const char *where, const char *why)
 {
         struct worker *worker = link->worker;
 
         if (link->state == LINK_CLOSED)
                 return;
+        if (link->state == LINK_LEAVING) {
+                gone(link);
+                return;
+        }
         tally_add(link->state == LINK_READY ? &worker->tally.dropped : &worker->tally.failed, 1);
         faults_note(&worker->faults, where, why);
         let_go(link);
 }
 
-void link_close(struct link *link)
+static void say_bye(struct link *link)
 {
         const struct disconnect_packet bye = { .reason = REASON_SUCCESS };
         void                          *to;
 
-        if (link->state == LINK_READY && !link->blocked &&
-            (to = link_room(link, PACKET_SPARE)) != NULL) {
-                link_wrote(link, encode_disconnect(to, PACKET_SPARE, options_of(link)->version,
-                                                   &bye));
-                link_flush(link);
-        }
+        if (link->blocked || (to = link_room(link, PACKET_SPARE)) == NULL)
+                return;
+        link_wrote(link, encode_disconnect(to, PACKET_SPARE, options_of(link)->version, &bye));
+        link_flush(link);
+}
+
+void link_close(struct link *link)
+{
+        if (link->state == LINK_READY)
+                say_bye(link);
         let_go(link);
+}
+
+void link_leave(struct link *link)
+{
+        say_bye(link);
+        if (link->state != LINK_READY)
+                return;
+        stop_listening(link);
+        link->state = LINK_LEAVING;
+        shutdown(link->fd, SHUT_WR);
+}
+
+/* The broker has closed after us. */
+static void gone(struct link *link)
+{
+        struct worker *worker = link->worker;
+
+        let_go(link);
+        tally_add(&worker->tally.cycles, 1);
+        if (worker->stage.kind == STAGE_CHURN)
+                list_push_back(&worker->waiting, &link->waiting);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -185,13 +224,21 @@ void link_dial(struct link *link)
                 link_fail(link, "epoll", strerror(errno));
 }
 
+static bool keeps_session(const struct link *link)
+{
+        return options_of(link)->mode == BENCH_OFFLINE ? link->role == ROLE_SUBSCRIBER
+                                                       : options_of(link)->keep_session;
+}
+
 static void greet(struct link *link)
 {
         const struct bench_options *options = options_of(link);
+        bool                        afresh  = link->worker->stage.afresh;
+        bool                        keeps   = keeps_session(link) && !afresh;
         char                        id[CLIENT_ID_SIZE];
         struct connect_packet       connect = {
                       .version      = options->version,
-                      .clean_start  = !options->keep_session,
+                      .clean_start  = !keeps,
                       .has_username = options->username != NULL,
                       .has_password = options->password != NULL,
                       .username     = str_of(options->username),
@@ -205,7 +252,7 @@ static void greet(struct link *link)
                 return;
         run_client_id(link->worker->run, link->role, link->number, id);
         connect.client_id = str_of(id);
-        if (options->has_expiry || options->keep_session) {
+        if ((options->has_expiry && !afresh) || keeps) {
                 property_set(&connect.properties, PROPERTY_SESSION_EXPIRY);
                 connect.properties.session_expiry_s = options->has_expiry ? options->expiry_s
                                                                           : KEPT_SESSION_S;
@@ -235,9 +282,21 @@ static void be_ready(struct link *link, uint64_t now_us)
         link->state = LINK_READY;
         worker->dialling--;
         tally_add(&worker->tally.ready, 1);
+        tally_add(&worker->tally.live, 1);
         atomic_store_explicit(&worker->tally.last_ready_us, now_us, memory_order_relaxed);
         if (link->role == ROLE_SUBSCRIBER)
                 atomic_fetch_add_explicit(&worker->run->listening, 1, memory_order_relaxed);
+        if (worker->stage.kind == STAGE_CHURN || worker->stage.kind == STAGE_CLOSE)
+                link_leave(link);
+}
+
+/* Whether it subscribes as soon as it is connected. */
+static bool subscribes(const struct link *link)
+{
+        const struct stage *stage = &link->worker->stage;
+
+        return link->role == ROLE_SUBSCRIBER && options_of(link)->mode != BENCH_RETAIN &&
+               !stage->afresh && !stage->resumed;
 }
 
 static void on_connack(struct link *link, const struct connack_packet *connack, uint64_t now_us)
@@ -256,10 +315,12 @@ static void on_connack(struct link *link, const struct connack_packet *connack, 
         histogram_record(&link->worker->connecting, now_us - link->began_us);
         if (property_has(p, PROPERTY_RECEIVE_MAXIMUM))
                 maximum = p->receive_maximum;
-        if (link->role == ROLE_SUBSCRIBER) {
+        if (subscribes(link)) {
                 link->state = LINK_SUBSCRIBING;
                 subscriber_ask(link);
-        } else if (publisher_connected(link, maximum)) {
+        } else if (link->worker->stage.resumed && !connack->session_present) {
+                link_fail(link, "CONNACK", "the session was not kept");
+        } else if (link->role == ROLE_SUBSCRIBER || publisher_connected(link, maximum)) {
                 be_ready(link, now_us);
         } else {
                 link_fail(link, "CONNACK", "there is no memory");
@@ -314,6 +375,7 @@ static void on_packet(struct link *link, const struct packet *packet, uint64_t n
                 link_fail(link, "DISCONNECT", reason_text(packet->disconnect.reason));
                 break;
         case PACKET_PINGRESP:
+                tally_add(&link->worker->tally.pongs, 1);
                 break;
         case PACKET_CONNECT:
         case PACKET_PUBLISH:

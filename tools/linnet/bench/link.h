@@ -1,6 +1,6 @@
 /* One connection to the broker. Its worker's thread only.
  *
- *      NEW -> DIALLING -> CONNECTING -> SUBSCRIBING -> READY -> CLOSED
+ *      NEW -> DIALLING -> CONNECTING -> SUBSCRIBING -> READY -> LEAVING -> CLOSED
  *
  * It owns memory while a packet has come in part or the kernel takes no more. */
 #ifndef LINNET_TOOLS_LINNET_BENCH_LINK_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/list.h"
 #include "publisher.h"
 #include "run.h"
 #include "subscriber.h"
@@ -18,7 +19,9 @@
 struct worker;
 
 enum link_state {
-        LINK_NEW, LINK_DIALLING, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY, LINK_CLOSED
+        LINK_NEW, LINK_DIALLING, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY,
+        LINK_LEAVING,           /* it has sent DISCONNECT, and waits for the broker to close */
+        LINK_CLOSED,            /* and may be dialled again */
 };
 
 struct link {
@@ -31,6 +34,7 @@ struct link {
         bool            blocked;        /* `out` waits for the kernel */
         uint64_t        began_us;
         uint64_t        sent_us;        /* something, last */
+        struct list     waiting;        /* to be dialled, in its worker's list */
         struct buffer   in;             /* the beginning of a packet */
         struct buffer   out;
         union {
@@ -42,6 +46,8 @@ struct link {
 void link_dial(struct link *link);
 void link_event(struct link *link, uint32_t events);
 void link_close(struct link *link);     /* DISCONNECT first where it may be; frees its memory */
+
+void link_leave(struct link *link);     /* a READY one: until the broker has closed, too */
 
 /* The end of it for a reason, which is counted: "PUBLISH", "malformed". */
 void link_fail(struct link *link, const char *where, const char *why);

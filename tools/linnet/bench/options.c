@@ -11,6 +11,8 @@
 #include "scenario.h"
 #include "stamp.h"
 
+enum { QOS_UNSAID = 3, WINDOW_USUAL = 64, QUEUE_USUAL = 1000 };
+
 enum kind {
         KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_LARGE, KIND_REAL, KIND_VERSION, KIND_EXPIRY,
         KIND_CLEAN
@@ -53,6 +55,7 @@ static const struct option options[] = {
         { "-s", "--size", KIND_NUMBER, AT(size), STAMP_SIZE, BENCH_SIZE_MAX },
         { "-t", "--topic", KIND_TEXT, AT(topic), 0, 0 },
         { "", "--filter", KIND_TEXT, AT(filter), 0, 0 },
+        { "", "--group", KIND_TEXT, AT(group), 0, 0 },
         { "", "--retain", KIND_FLAG, AT(retain), 0, 0 },
         { "-n", "--messages", KIND_LARGE, AT(messages), 1, 1e12 },
         { "-d", "--duration", KIND_REAL, AT(duration_s), 0, SECONDS_MAX },
@@ -73,6 +76,8 @@ static const char *const mode_names[BENCH_MODES] = {
         [BENCH_CONN]  = "conn",  [BENCH_PUB]   = "pub",
         [BENCH_SUB]   = "sub",   [BENCH_PAIR]  = "pair",
         [BENCH_FANIN] = "fanin", [BENCH_FANOUT] = "fanout",
+        [BENCH_SHARED] = "shared", [BENCH_RETAIN] = "retain",
+        [BENCH_OFFLINE] = "offline", [BENCH_CHURN] = "churn",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -235,6 +240,10 @@ static const struct {
         [BENCH_PAIR]   = { 10, 10, true, true },
         [BENCH_FANIN]  = { 100, 1, true, false },
         [BENCH_FANOUT] = { 1, 100, false, true },
+        [BENCH_SHARED] = { 100, 5, true, false },
+        [BENCH_RETAIN] = { 10, 1, true, false },
+        [BENCH_OFFLINE] = { 10, 1, false, true },
+        [BENCH_CHURN]  = { 0, 10, false, true },
 };
 
 static bool settle_crowd(struct bench_options *o)
@@ -262,17 +271,39 @@ static bool settle_crowd(struct bench_options *o)
         return true;
 }
 
+/* What many publish to few must find room in a queue of these as brokers are set up. */
+static uint32_t usual_window(const struct bench_options *o)
+{
+        uint32_t window = WINDOW_USUAL;
+
+        if (o->mode == BENCH_FANIN)
+                window = QUEUE_USUAL / o->publishers;
+        else if (o->mode == BENCH_SHARED)
+                window = QUEUE_USUAL * o->subscribers / o->publishers;
+        return window == 0 ? 1 : window < WINDOW_USUAL ? window : WINDOW_USUAL;
+}
+
 /* At full speed there is a window, since nothing else would bound what is under way. */
 static bool settle_pace(struct bench_options *o)
 {
         bool full_speed = o->rate == 0;
+        bool stores     = o->mode == BENCH_RETAIN || o->mode == BENCH_OFFLINE;
 
+        if (o->qos == QOS_UNSAID)
+                o->qos = stores ? 1 : 0;
+        if (o->mode == BENCH_OFFLINE && o->qos == 0)
+                return complain("-q", "of QoS 0 nothing is kept for who is away");
+        if (stores && o->duration_s > 0)
+                return complain("-d", "this mode takes -n, how many messages are stored");
+        if (stores && o->messages == 0)
+                o->messages = o->mode == BENCH_RETAIN ? 10000 : QUEUE_USUAL;
+        o->retain = o->retain || o->mode == BENCH_RETAIN;
         if (o->window == 0 && full_speed)
-                o->window = 64;
+                o->window = usual_window(o);
         if (o->window == 0 && o->qos > 0)
                 o->window = 1024;
         if (o->burst == 0)
-                o->burst = full_speed && o->window >= 16 ? 16 : 1;
+                o->burst = !full_speed ? 1 : o->window >= 16 ? 16 : o->window;
         if (o->window > 0 && o->burst > o->window)
                 return complain("--burst", "it is larger than --window");
         if (o->messages == 0 && o->duration_s == 0 && o->mode != BENCH_CONN && o->mode != BENCH_SUB)
@@ -293,6 +324,10 @@ static bool settle_names(struct bench_options *o)
                 return complain("--filter", "it is not a valid filter");
         if (strlen(o->topic) > TOPIC_BYTES_MAX / 2)
                 return complain("-t", "it is too long");
+        if (strlen(o->group) > GROUP_NAME_MAX || strpbrk(o->group, "/+#") != NULL)
+                return complain("--group", "a name without / + #, of 256 bytes at most");
+        if (o->mode == BENCH_RETAIN && strstr(o->topic, "%i") == NULL)
+                return complain("-t", "it needs %i, the number of the message that is retained");
         if (o->prefix != NULL && strlen(o->prefix) > 64)
                 return complain("--prefix", "it is longer than 64 bytes");
         if (o->password != NULL && o->username == NULL && o->version != MQTT_5)
@@ -320,8 +355,17 @@ bool bench_options_parse(struct bench_options *to, int argc, char **argv)
         bool has_mode = argc > 0 && argv[0][0] != '-';
 
         *to = (struct bench_options){
-                .version = MQTT_3_1_1, .host = "127.0.0.1", .port = 1883, .keepalive_s = 300,
-                .size = 64, .timeout_s = 30, .lost_timeout_s = 2, .threads = 1, .scale = 1,
+                .version = MQTT_3_1_1,
+                .host = "127.0.0.1",
+                .port = 1883,
+                .keepalive_s = 300,
+                .size = 64,
+                .qos = QOS_UNSAID,
+                .group = "bench",
+                .timeout_s = 30,
+                .lost_timeout_s = 2,
+                .threads = 1,
+                .scale = 1,
         };
         for (int i = 0; i < argc; i++)
                 to->help = to->help || strcmp(argv[i], "--help") == 0;

@@ -14,6 +14,10 @@ enum bench_mode {
         BENCH_PAIR,
         BENCH_FANIN,
         BENCH_FANOUT,
+        BENCH_SHARED,
+        BENCH_RETAIN,
+        BENCH_OFFLINE,
+        BENCH_CHURN,
         BENCH_MODES
 };
 
@@ -52,6 +56,7 @@ struct bench_options {
         uint32_t    size;
         const char *topic;                      /* NULL: the mode's own */
         const char *filter;                     /* NULL: made of the topic */
+        const char *group;                      /* of BENCH_SHARED */
         bool        retain;
         uint64_t    messages;                   /* of all; 0: until the time is over */
         double      duration_s;                 /* 0: until the messages are sent, or no end */

@@ -52,6 +52,14 @@ TEST(a_count_is_of_what_there_are_many)
         EXPECT(o.publishers == 7 && o.subscribers == 2 && o.duration_s == 0);
         EXPECT(parse(&o, "conn -c 7"));
         EXPECT(o.publishers == 7 && o.subscribers == 0 && o.duration_s == 0);
+        EXPECT(parse(&o, "shared -c 1000 --subscribers 2"));
+        EXPECT(o.publishers == 1000 && o.subscribers == 2 && o.window == 2 && o.burst == 2);
+        EXPECT(parse(&o, "fanin -c 2000"));
+        EXPECT(o.window == 1 && o.burst == 1);
+        EXPECT(parse(&o, "offline -c 3"));
+        EXPECT(o.publishers == 10 && o.subscribers == 3 && o.qos == 1 && o.messages == 1000);
+        EXPECT(parse(&o, "retain -q 0"));
+        EXPECT(o.retain && o.qos == 0 && o.messages == 10000);
         EXPECT(parse(&o, "sub"));
         EXPECT(o.publishers == 0 && o.subscribers == 10);
 }
@@ -81,6 +89,10 @@ TEST(what_is_refused)
                 "pair -n 10 --warmup 1",
                 "pair -P secret",
                 "--scenario p2p-2K",
+                "offline -q 0",
+                "offline -d 3",
+                "retain -t a/b",
+                "shared --group a/b",
                 "pair --scenario p2p-1K-1K-1K-1K",
         };
 

@@ -29,9 +29,12 @@ void progress_show(struct progress *progress, const struct run_totals *totals, u
         if (!progress->shown || now_us < progress->last_us + SECOND_US)
                 return;
         fprintf(stderr, "%4" PRIu64 " s  connections %" PRIu64,
-                (now_us - progress->start_us) / SECOND_US, totals->ready - totals->dropped);
+                (now_us - progress->start_us) / SECOND_US, totals->live);
         if (totals->failed + totals->dropped > 0)
                 fprintf(stderr, "  failed %" PRIu64, totals->failed + totals->dropped);
+        if (totals->cycles > 0)
+                fprintf(stderr, "  cycles %.0f/s",
+                        (double)(totals->cycles - last->cycles) / seconds);
         if (totals->published > 0)
                 fprintf(stderr, "  published %.0f/s",
                         (double)(totals->published - last->published) / seconds);

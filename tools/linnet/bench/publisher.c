@@ -27,12 +27,18 @@ bool publisher_init(struct link *link)
         if (all > 0)
                 p->quota = all / run->publishers + (link->number < all % run->publishers);
         run_client_id(run, ROLE_PUBLISHER, link->number, id);
-        size     = name_expand(NULL, 0, run->options->topic, link->number, id) + 1;
-        p->topic = mem_alloc(size);
+        size     = name_expand(NULL, 0, run->options->topic, UINT64_MAX, id) + 1;
+        p->topic      = mem_alloc(size);
+        p->topic_size = size;
         if (p->topic == NULL)
                 return false;
         name_expand(p->topic, size, run->options->topic, link->number, id);
         return true;
+}
+
+void publisher_restart(struct link *link)
+{
+        link->publisher.sent = link->publisher.acked = 0;
 }
 
 void publisher_deinit(struct link *link)
@@ -65,8 +71,15 @@ static uint32_t fan_of(const struct link *link)
         const struct worker *worker = link->worker;
         const struct link   *other;
 
+        uint32_t             listening;
+
+        if (!run_is_live(worker->run))
+                return 0;
+        listening = atomic_load_explicit(&worker->run->listening, memory_order_relaxed);
+        if (options_of(link)->mode == BENCH_SHARED)
+                return listening > 0;
         if (options_of(link)->mode != BENCH_PAIR)
-                return atomic_load_explicit(&worker->run->listening, memory_order_relaxed);
+                return listening;
         other = &worker->links[link->number / worker->run->worker_count];
         return other->state == LINK_READY;
 }
@@ -136,6 +149,21 @@ static uint64_t to_send(const struct link *link, uint32_t fan, uint64_t now_us)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* Each retained message has a topic of its own. */
+static struct str topic_of(const struct link *link)
+{
+        const struct run       *run = link->worker->run;
+        const struct publisher *p   = &link->publisher;
+        char                    id[CLIENT_ID_SIZE];
+
+        if (run->options->mode == BENCH_RETAIN) {
+                run_client_id(run, ROLE_PUBLISHER, link->number, id);
+                name_expand(p->topic, p->topic_size, run->options->topic,
+                            p->sent * run->publishers + link->number, id);
+        }
+        return str_of(p->topic);
+}
+
 static bool send_one(struct link *link, uint64_t at_us)
 {
         const struct bench_options *options = options_of(link);
@@ -150,8 +178,8 @@ static bool send_one(struct link *link, uint64_t at_us)
         struct publish_packet publish = {
                 .qos     = (uint8_t)options->qos,
                 .retain  = options->retain,
-                .topic   = str_of(p->topic),
-                .payload = str_from(worker->payload, options->size),
+                .topic   = topic_of(link),
+                .payload = str_from(worker->payload, worker->stage.clearing ? 0 : options->size),
         };
         size_t size = publish.topic.len + publish.payload.len + PACKET_SPARE;
         void  *to   = link_room(link, size);
@@ -165,7 +193,7 @@ static bool send_one(struct link *link, uint64_t at_us)
                 p->sent_us[publish.packet_id % (2 * p->window)] = at_us;
         link_wrote(link, encode_publish(to, size, options->version, &publish));
         p->sent++;
-        if (at_us >= worker->stage.measure_us)
+        if (!worker->stage.clearing && at_us >= worker->stage.measure_us)
                 tally_add(&worker->tally.measured_published, 1);
         return true;
 }
@@ -178,7 +206,7 @@ void publisher_turn(struct link *link, uint64_t now_us)
         uint64_t          count, sent = 0;
 
         if (link->state != LINK_READY || link->blocked ||
-            (fan == 0 && worker->run->subscribers > 0))
+            (fan == 0 && run_is_live(worker->run)))
                 return;
         count = to_send(link, fan, now_us);
         while (sent < count && send_one(link, options_of(link)->rate > 0 ? due_of(link, p->sent)
@@ -188,7 +216,7 @@ void publisher_turn(struct link *link, uint64_t now_us)
                 return;
         p->expected += sent * fan;
         tally_add(&worker->tally.expected, sent * fan);
-        tally_add(&worker->tally.published, sent);
+        tally_add(worker->stage.clearing ? &worker->tally.cleared : &worker->tally.published, sent);
         atomic_store_explicit(&worker->tally.last_publish_us, now_us, memory_order_relaxed);
         link_flush(link);
         if (to_send(link, fan, now_us) > 0)

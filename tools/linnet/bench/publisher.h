@@ -14,7 +14,8 @@ struct link;
 
 struct publisher {
         struct list ready;              /* in its worker's list */
-        char       *topic;              /* owned */
+        char       *topic;              /* owned; room for any number in it: */
+        size_t      topic_size;
         uint64_t    quota;              /* messages to send in all */
         uint64_t    sent;
         uint64_t    acked;
@@ -25,6 +26,8 @@ struct publisher {
         uint32_t    window;             /* of the broker and of ours; 0: none */
         uint64_t   *sent_us;            /* [2 x window] by packet id, where acks are timed; owned */
 };
+
+void publisher_restart(struct link *link);      /* its messages once more, for a new stage */
 
 bool publisher_init(struct link *link);         /* false without memory */
 void publisher_deinit(struct link *link);

@@ -7,7 +7,7 @@ double report_bytes_per_connection(const struct report *r)
 {
         uint64_t idle = r->idle.rss_kb, kb = r->before.rss_kb > idle ? r->before.rss_kb - idle : 0;
 
-        return r->totals.ready > 0 ? (double)kb * 1024 / (double)r->totals.ready : 0;
+        return r->connected > 0 ? (double)kb * 1024 / (double)r->connected : 0;
 }
 
 static void print_latency(const char *name, const struct histogram *h)
@@ -25,7 +25,7 @@ static void print_broker(const struct report *r)
         uint64_t cpu_us = r->after.cpu_us - r->measured.cpu_us;
 
         printf("%-14s %.3f s of CPU, %.0f %% of a core", "broker", (double)cpu_us / 1e6,
-               r->delivery_s > 0 ? (double)cpu_us / 1e4 / r->delivery_s : 0);
+               r->elapsed_s > 0 ? (double)cpu_us / 1e4 / r->elapsed_s : 0);
         if (r->totals.measured_delivered > 0)
                 printf(", %.2f us a delivered message",
                        report_each(cpu_us, r->totals.measured_delivered));
@@ -58,11 +58,12 @@ static void print_messages(const struct report *r)
 
 void report_print(const struct report *r)
 {
-        const struct run_totals *t = &r->totals;
+        uint64_t wanted = (uint64_t)r->options->publishers + r->options->subscribers;
 
-        printf("%-14s %" PRIu64 " of %" PRIu64 " in %.3f s: %.0f/s\n", "connected", t->ready,
-               (uint64_t)r->options->publishers + r->options->subscribers, r->connect_s,
-               report_rate(t->ready, r->connect_s));
+        if (r->options->mode == BENCH_CHURN)
+                wanted = r->connected + r->refused;
+        printf("%-14s %" PRIu64 " of %" PRIu64 " in %.3f s: %.0f/s\n", "connected", r->connected,
+               wanted, r->connect_s, report_rate(r->connected, r->connect_s));
         print_latency("  took", &r->connecting);
         print_messages(r);
         print_latency("latency", &r->latency);

@@ -27,7 +27,8 @@ struct report {
         double            publish_s;    /* from the first measured message to the last one */
         double            delivery_s;   /* and to the last delivery */
         struct run_totals totals;
-        uint64_t          connections;  /* at the end */
+        uint64_t          connected, refused;   /* of the first connecting, or of all churn */
+        uint64_t          connections;          /* at the end */
         uint64_t          lost;
         struct histogram  connecting, latency;
         struct faults     faults;

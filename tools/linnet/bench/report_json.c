@@ -81,9 +81,9 @@ static json_t *phases_of(const struct report *r)
 static json_t *object_of(const struct report *r)
 {
         const struct run_totals *t = &r->totals;
-        json_t *connect = json_pack("{s:I, s:I, s:f, s:f, s:o}", "ok", (json_int_t)t->ready,
-                                    "failed", (json_int_t)t->failed, "elapsed_s", r->connect_s,
-                                    "rate", report_rate(t->ready, r->connect_s),
+        json_t *connect = json_pack("{s:I, s:I, s:f, s:f, s:o}", "ok", (json_int_t)r->connected,
+                                    "failed", (json_int_t)r->refused, "elapsed_s", r->connect_s,
+                                    "rate", report_rate(r->connected, r->connect_s),
                                     "latency_us", latency_of(&r->connecting));
         json_t *object  = json_pack(
                  "{s:s, s:o, s:f, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o, s:o}",

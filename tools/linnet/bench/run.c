@@ -93,32 +93,31 @@ bool run_open(struct run *run, const struct bench_options *options)
         return true;
 }
 
-static void begin(struct run *run, enum stage_kind kind)
+static void begin(struct run *run, struct stage stage)
 {
-        uint64_t now_us = stamp_now();
-
+        stage.start_us = stamp_now();
         pthread_mutex_lock(&run->mutex);
-        run->stage.number++;
-        run->stage.kind       = kind;
-        run->stage.start_us   = now_us;
-        run->stage.measure_us = now_us;
-        if (kind == STAGE_PUBLISH)
-                run->stage.measure_us += (uint64_t)(run->options->warmup_s * 1e6);
-        else if (kind == STAGE_IDLE && run->measure_us > 0)
-                run->stage.measure_us = run->measure_us;
-        if (kind == STAGE_PUBLISH)
-                run->measure_us = run->stage.measure_us;
+        stage.number = run->stage.number + 1;
+        if (stage.kind == STAGE_PUBLISH && !stage.clearing)
+                run->measure_us = stage.start_us + (uint64_t)(run->options->warmup_s * 1e6);
+        stage.measure_us = run->measure_us;
+        run->stage       = stage;
         atomic_store(&run->stage_number, run->stage.number);
         pthread_mutex_unlock(&run->mutex);
         for (unsigned i = 0; i < run->worker_count; i++)
                 worker_wake(&run->workers[i]);
 }
 
+static void rest(struct run *run)
+{
+        begin(run, (struct stage){ .kind = STAGE_IDLE });
+}
+
 void run_stop(struct run *run)
 {
         if (run->workers == NULL)
                 return;
-        begin(run, STAGE_STOP);
+        begin(run, (struct stage){ .kind = STAGE_STOP });
         for (unsigned i = 0; i < run->worker_count; i++)
                 worker_join(&run->workers[i]);
 }
@@ -159,6 +158,10 @@ struct run_totals run_totals(const struct run *run)
                 sum.ready += tally_read(&tally->ready);
                 sum.failed += tally_read(&tally->failed);
                 sum.dropped += tally_read(&tally->dropped);
+                sum.live += tally_read(&tally->live);
+                sum.cycles += tally_read(&tally->cycles);
+                sum.pongs += tally_read(&tally->pongs);
+                sum.cleared += tally_read(&tally->cleared);
                 sum.published += tally_read(&tally->published);
                 sum.acked += tally_read(&tally->acked);
                 sum.delivered += tally_read(&tally->delivered);
@@ -181,11 +184,12 @@ struct run_totals run_totals(const struct run *run)
 
 uint64_t run_lost(const struct run *run, const struct run_totals *totals)
 {
-        uint64_t got = totals->delivered - totals->duplicates;
+        uint64_t got    = totals->delivered - totals->duplicates;
+        uint64_t wanted = totals->expected + run->owed;
 
         if (run->options->mode == BENCH_SUB)
                 return totals->skipped;
-        return totals->expected > got ? totals->expected - got : 0;
+        return wanted > got ? wanted - got : 0;
 }
 
 /* ---- stages ---------------------------------------------------------------------------------- */
@@ -203,8 +207,10 @@ struct wait {
 
 static struct wait wait_of(struct run *run, uint64_t until_us)
 {
-        return (struct wait){ .run = run, .until_us = until_us, .moved_us = stamp_now(),
-                              .progress = progress_begin(run) };
+        return (struct wait){
+                .run = run, .totals = run_totals(run), .until_us = until_us,
+                .moved_us = stamp_now(), .progress = progress_begin(run),
+        };
 }
 
 static void look_at_memory(struct run *run)
@@ -236,7 +242,8 @@ static uint64_t look(struct wait *w)
         now_us    = stamp_now();
         w->totals = run_totals(w->run);
         moved     = w->totals.ready + w->totals.failed + w->totals.dropped + w->totals.delivered +
-                w->totals.foreign + w->totals.acked + w->totals.refused;
+                w->totals.foreign + w->totals.acked + w->totals.refused + w->totals.cycles +
+                w->totals.pongs + w->totals.cleared;
         if (moved != w->moved)
                 w->moved_us = now_us;
         w->moved = moved;
@@ -251,53 +258,100 @@ static uint64_t timeout_us(const struct run *run)
         return (uint64_t)(run->options->timeout_s * 1e6);
 }
 
-enum run_end run_connect(struct run *run, struct run_totals *totals)
+void run_go_on(void)
 {
-        struct wait  w   = wait_of(run, 0);
-        uint64_t     all = (uint64_t)run->publishers + run->subscribers;
-        enum run_end end = RUN_DONE;
+        stopped = 0;
+}
 
-        begin(run, STAGE_CONNECT);
-        while (end == RUN_DONE && w.totals.ready + w.totals.failed < all) {
-                if (look(&w) > timeout_us(run))
-                        end = RUN_STALLED;
-                if (stopped)
-                        end = RUN_STOPPED;
-        }
-        begin(run, STAGE_IDLE);
+/* Once more around; false: it is over, as *end says. */
+static bool go_on(struct wait *w, enum run_end *end)
+{
+        if (look(w) > timeout_us(w->run))
+                *end = RUN_STALLED;
+        if (stopped)
+                *end = RUN_STOPPED;
+        return *end == RUN_DONE;
+}
+
+static uint64_t links_of(const struct run *run, unsigned roles)
+{
+        return ((roles & ROLE_PUBLISHER) != 0 ? run->publishers : 0) +
+               (uint64_t)((roles & ROLE_SUBSCRIBER) != 0 ? run->subscribers : 0);
+}
+
+enum run_end run_connect(struct run *run, const struct stage *stage, struct run_totals *totals)
+{
+        struct wait  w    = wait_of(run, 0);
+        uint64_t     done = w.totals.ready + w.totals.failed + links_of(run, stage->roles);
+        enum run_end end  = RUN_DONE;
+
+        begin(run, *stage);
+        while (w.totals.ready + w.totals.failed < done && go_on(&w, &end))
+                continue;
+        rest(run);
         *totals = w.totals;
-        return w.totals.ready == 0 && end == RUN_DONE ? RUN_DESERTED : end;
+        return w.totals.live == 0 && end == RUN_DONE ? RUN_DESERTED : end;
 }
 
-/* All that was published is acknowledged and delivered. */
-static bool settled(const struct run *run, const struct run_totals *t)
+enum run_end run_leave(struct run *run, unsigned roles, struct run_totals *totals)
 {
-        return run_lost(run, t) == 0 &&
-               (run->options->qos == 0 || t->acked + t->refused >= t->published);
+        struct wait  w    = wait_of(run, 0);
+        uint64_t     left = links_of(run, (ROLE_PUBLISHER | ROLE_SUBSCRIBER) & ~roles);
+        enum run_end end  = RUN_DONE;
+
+        begin(run, (struct stage){ .kind = STAGE_CLOSE, .roles = roles });
+        while (w.totals.live > left && go_on(&w, &end))
+                continue;
+        *totals = w.totals;
+        return end;
 }
+
+enum run_end run_ping(struct run *run, struct run_totals *totals)
+{
+        struct wait  w    = wait_of(run, 0);
+        uint64_t     done = w.totals.pongs + w.totals.live;
+        enum run_end end  = RUN_DONE;
+
+        begin(run, (struct stage){ .kind = STAGE_PING, .roles = ROLE_PUBLISHER | ROLE_SUBSCRIBER });
+        while (w.totals.pongs < done && w.totals.live > 0 && go_on(&w, &end))
+                continue;
+        *totals = w.totals;
+        return end;
+}
+
 
 static bool deserted(const struct run *run, const struct run_totals *t)
 {
-        return t->ready <= t->dropped ||
-               (run->subscribers > 0 && atomic_load(&run->listening) == 0);
+        return t->live == 0 || (run_is_live(run) && atomic_load(&run->listening) == 0);
 }
 
-/* Until all is there that is still under way, or nothing more comes. */
+static bool acknowledged(const struct run *run, const struct run_totals *t)
+{
+        return run->options->qos == 0 || t->acked + t->refused >= t->published + t->cleared;
+}
+
+/* All that was published is delivered, too. */
+static bool settled(const struct run *run, const struct run_totals *t)
+{
+        return run_lost(run, t) == 0 && acknowledged(run, t);
+}
+
+/* Until all is there that is still under way, or nothing more comes: a broker that has answered
+ * for all of it does not stall, it has lost what is missing. */
 static enum run_end settle(struct run *run, struct wait *w)
 {
-        bool     brief       = run->options->qos == 0 || stopped;
-        uint64_t patience_us = brief ? (uint64_t)(run->options->lost_timeout_s * 1e6)
-                                     : timeout_us(run);
+        uint64_t lost_us = (uint64_t)(run->options->lost_timeout_s * 1e6);
 
-        begin(run, STAGE_IDLE);
         w->moved_us = stamp_now();
         while (!settled(run, &w->totals)) {
                 uint64_t quiet_us = look(w);
 
                 if (deserted(run, &w->totals))
                         return RUN_DESERTED;
-                if (quiet_us > patience_us)
-                        return brief ? RUN_DONE : RUN_STALLED;
+                if (quiet_us > lost_us && (stopped || acknowledged(run, &w->totals)))
+                        return RUN_DONE;
+                if (quiet_us > timeout_us(run))
+                        return RUN_STALLED;
         }
         return RUN_DONE;
 }
@@ -310,16 +364,21 @@ static bool over(const struct wait *w, uint64_t messages)
                (wanted > 0 && messages >= wanted);
 }
 
+static uint64_t end_of(uint64_t after_us)
+{
+        return after_us > 0 ? stamp_now() + after_us : 0;
+}
+
 enum run_end run_publish(struct run *run, struct run_totals *totals)
 {
         const struct bench_options *o = run->options;
-        uint64_t     length_us        = (uint64_t)((o->warmup_s + o->duration_s) * 1e6);
-        struct wait  w    = wait_of(run, o->duration_s > 0 ? stamp_now() + length_us : 0);
+        double       length_s = o->duration_s > 0 ? o->warmup_s + o->duration_s : 0;
+        struct wait  w    = wait_of(run, end_of((uint64_t)(length_s * 1e6)));
         enum run_end end  = RUN_DONE, last;
 
         look_at_cost(&w);       /* at once, where there is no warm-up */
         w.measuring = o->warmup_s == 0;
-        begin(run, STAGE_PUBLISH);
+        begin(run, (struct stage){ .kind = STAGE_PUBLISH, .roles = ROLE_PUBLISHER });
         while (end == RUN_DONE && !over(&w, w.totals.published)) {
                 uint64_t quiet_us = look(&w);
 
@@ -332,24 +391,65 @@ enum run_end run_publish(struct run *run, struct run_totals *totals)
                 if (stopped)
                         end = RUN_STOPPED;
         }
-        last = end == RUN_DONE || end == RUN_STOPPED ? settle(run, &w) : end;
-        begin(run, STAGE_IDLE);
+        rest(run);
+        last    = end == RUN_DONE || end == RUN_STOPPED ? settle(run, &w) : end;
         *totals = run_totals(run);
         return end == RUN_DONE ? last : end;
 }
 
+enum run_end run_receive(struct run *run, const struct stage *stage, struct run_totals *totals)
+{
+        struct wait  w = wait_of(run, 0);
+        enum run_end end;
+
+        run->owed       = (w.totals.published - w.totals.refused) * run->subscribers;
+        run->receive_us = stamp_now();
+        begin(run, *stage);
+        end     = settle(run, &w);
+        *totals = w.totals;
+        return stopped ? RUN_STOPPED : end;
+}
+
+enum run_end run_clear(struct run *run, struct run_totals *totals)
+{
+        struct wait  w   = wait_of(run, 0);
+        enum run_end end = RUN_DONE;
+
+        begin(run, (struct stage){
+                           .kind = STAGE_PUBLISH, .roles = ROLE_PUBLISHER, .clearing = true });
+        while ((w.totals.cleared < run->options->messages || !acknowledged(run, &w.totals)) &&
+               go_on(&w, &end))
+                continue;
+        rest(run);
+        *totals = w.totals;
+        return end;
+}
+
 enum run_end run_hold(struct run *run, struct run_totals *totals)
 {
-        uint64_t     length_us = (uint64_t)(run->options->duration_s * 1e6);
-        struct wait  w   = wait_of(run, length_us > 0 ? stamp_now() + length_us : 0);
+        struct wait  w   = wait_of(run, end_of((uint64_t)(run->options->duration_s * 1e6)));
         enum run_end end = RUN_DONE;
 
         while (end == RUN_DONE && !over(&w, w.totals.delivered + w.totals.foreign)) {
                 look(&w);
-                if (w.totals.ready <= w.totals.dropped)
+                if (w.totals.live == 0)
                         end = RUN_DESERTED;
                 if (stopped)
                         end = RUN_STOPPED;
+        }
+        *totals = w.totals;
+        return end;
+}
+
+enum run_end run_churn(struct run *run, struct run_totals *totals)
+{
+        struct wait  w   = wait_of(run, end_of((uint64_t)(run->options->duration_s * 1e6)));
+        enum run_end end = RUN_DONE;
+
+        begin(run, (struct stage){ .kind = STAGE_CHURN, .roles = ROLE_SUBSCRIBER });
+        while (!over(&w, w.totals.cycles) && go_on(&w, &end)) {
+                if (w.totals.failed + w.totals.dropped >= run->subscribers)
+                        end = RUN_DESERTED;
         }
         *totals = w.totals;
         return end;

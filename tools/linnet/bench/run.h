@@ -16,13 +16,21 @@ enum role { ROLE_SUBSCRIBER = 1, ROLE_PUBLISHER = 2 };
 enum stage_kind {
         STAGE_IDLE,             /* keep alive, and receive */
         STAGE_CONNECT,
+        STAGE_CHURN,            /* connect, subscribe, disconnect, and again */
+        STAGE_SUBSCRIBE,        /* who is connected and did not yet */
         STAGE_PUBLISH,
+        STAGE_PING,             /* each, once */
+        STAGE_CLOSE,
         STAGE_STOP,             /* disconnect, and end */
 };
 
 struct stage {
         unsigned        number;                 /* tells it from the one before */
         enum stage_kind kind;
+        unsigned        roles;                  /* of whom, in CONNECT, PING, CLOSE */
+        bool            afresh;                 /* CONNECT: with a clean session, and no more */
+        bool            resumed;                /* CONNECT: to sessions that are subscribed */
+        bool            clearing;               /* PUBLISH: what removes retained messages */
         uint64_t        start_us;
         uint64_t        measure_us;             /* messages stamped earlier are warm-up */
 };
@@ -40,6 +48,8 @@ struct run {
 
         uint64_t                    measure_us;         /* of the last STAGE_PUBLISH */
 
+        uint64_t                    owed;       /* deliveries of what is stored, */
+        uint64_t                    receive_us; /* which come from then on */
         struct cost                 measured;           /* the broker's, at measure_us */
         uint64_t                    rss_peak_kb;        /* of the broker, as far as looked at */
 
@@ -57,8 +67,9 @@ enum run_end {
 };
 
 struct run_totals {
-        uint64_t ready, failed, dropped, published, acked, delivered, duplicates, reordered,
-                foreign, expected, refused, skipped, measured_published, measured_delivered;
+        uint64_t ready, failed, dropped, live, cycles, pongs, cleared, published, acked,
+                delivered, duplicates, reordered, foreign, expected, refused, skipped,
+                measured_published, measured_delivered;
         uint64_t first_delivery_us, last_publish_us, last_delivery_us, last_ack_us, last_ready_us;
 };
 
@@ -69,14 +80,33 @@ void run_close(struct run *run);
 void run_stop(struct run *run);                 /* ends the threads; what they counted stays */
 
 /* Each returns how it ended. `totals` are those at its end. */
-enum run_end run_connect(struct run *run, struct run_totals *totals);
+enum run_end run_connect(struct run *run, const struct stage *stage, struct run_totals *totals);
 enum run_end run_publish(struct run *run, struct run_totals *totals);
 enum run_end run_hold(struct run *run, struct run_totals *totals);      /* --duration; 0: no end */
+enum run_end run_churn(struct run *run, struct run_totals *totals);
+
+/* Until all that is owed has come; it comes from when `stage` begins. */
+enum run_end run_receive(struct run *run, const struct stage *stage, struct run_totals *totals);
+
+/* What follows goes on although a signal has stopped what was before. */
+void run_go_on(void);
+
+/* Removes the retained messages again. */
+enum run_end run_clear(struct run *run, struct run_totals *totals);
+
+enum run_end run_ping(struct run *run, struct run_totals *totals);      /* and its answers */
+enum run_end run_leave(struct run *run, unsigned roles, struct run_totals *totals);
 
 struct run_totals run_totals(const struct run *run);
 
 /* Deliveries that were to come and did not, so far. */
 uint64_t run_lost(const struct run *run, const struct run_totals *totals);
+
+/* Messages are delivered as they are published, not stored for later. */
+static inline bool run_is_live(const struct run *run)
+{
+        return run->options->mode >= BENCH_PAIR && run->options->mode <= BENCH_SHARED;
+}
 
 /* The client id of a connection, into CLIENT_ID_SIZE bytes. */
 void run_client_id(const struct run *run, enum role role, uint32_t number, char *to);

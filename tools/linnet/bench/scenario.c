@@ -19,6 +19,7 @@ static const struct scenario scenarios[] = {
         { "conn-tcp-10k-100", BENCH_CONN, 10000, 0, 100, 0, 0 },
         { "p2p-1K-1K-1K-1K", BENCH_PAIR, 1000, 1000, 1000, 1, 16 },
         { "p2p-50K-50K-50K-50K", BENCH_PAIR, 50000, 50000, 50000, 1, 16 },
+        { "sharedsub-1K-5-1K-1K", BENCH_SHARED, 1000, 5, 1000, 1, 16 },
         { "fanout-1-1k-1-1K", BENCH_FANOUT, 1, 1000, 1, 1, 16 },
         { "fanout-5-1000-5-250K", BENCH_FANOUT, 5, 1000, 250, 1, 16 },
 };

@@ -1,5 +1,6 @@
 #include "sequence.h"
 
+#include "numbers.h"
 #include "streams.h"
 #include "unit.h"
 
@@ -70,5 +71,20 @@ TEST(streams_begin_where_they_are_met)
         streams_deinit(&streams);
 }
 
+TEST(a_set_of_numbers)
+{
+        struct numbers numbers = { 0 };
+
+        for (uint32_t i = 0; i < 5000; i++)
+                EXPECT(numbers_add(&numbers, i * 7 % 5000));
+        for (uint32_t i = 0; i < 5000; i++)
+                EXPECT(!numbers_add(&numbers, i));
+        EXPECT(numbers_add(&numbers, 5000));
+        EXPECT(numbers_add(&numbers, 10000000));
+        EXPECT(numbers_add(&numbers, 9999999));
+        numbers_deinit(&numbers);
+}
+
 SUITE(sequence, CASE(in_order), CASE(lost_late_and_twice), CASE(what_is_long_ago),
-      CASE(numbers_wrap), CASE(streams_begin_where_they_are_met))
+      CASE(numbers_wrap), CASE(streams_begin_where_they_are_met),
+      CASE(a_set_of_numbers))

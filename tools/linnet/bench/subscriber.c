@@ -1,7 +1,9 @@
 #include "subscriber.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "link.h"
 #include "mqtt/encode.h"
@@ -17,7 +19,7 @@ bool subscriber_init(struct link *link)
         const struct run  *run = link->worker->run;
         struct subscriber *s   = &link->subscriber;
 
-        if (run->options->mode == BENCH_SUB)
+        if (run->options->mode == BENCH_SUB || run->publishers == 0)
                 return true;
         s->first     = run->options->mode == BENCH_PAIR ? link->number : 0;
         s->count     = run->options->mode == BENCH_PAIR ? 1 : run->publishers;
@@ -28,6 +30,7 @@ bool subscriber_init(struct link *link)
 void subscriber_deinit(struct link *link)
 {
         mem_free(TAKE(link->subscriber.sequences));
+        numbers_deinit(&link->subscriber.taken);
         streams_deinit(&link->subscriber.strangers);
 }
 
@@ -59,15 +62,19 @@ static unsigned exact_filters(const struct run *run, struct buffer *names, uint3
 static unsigned wild_filter(const struct run *run, struct buffer *names,
                             struct subscribe_item *items)
 {
-        const char *pattern = run->options->filter != NULL ? run->options->filter
-                                                           : run->options->topic;
+        const char *given   = run->options->filter;
+        const char *pattern = given != NULL ? given : run->options->topic;
+        size_t      len     = 0;
 
-        if (!buffer_reserve(names, strlen(pattern) + 1))
+        if (!buffer_reserve(names, GROUP_NAME_MAX + sizeof("$share//") + strlen(pattern)))
                 return 0;
-        if (run->options->filter != NULL)
-                memcpy(names->bytes, pattern, strlen(pattern) + 1);
+        if (run->options->mode == BENCH_SHARED)
+                len = (size_t)snprintf(names->bytes, names->size, "$share/%s/",
+                                       run->options->group);
+        if (given != NULL)
+                memcpy(names->bytes + len, given, strlen(given) + 1);
         else
-                name_filter(names->bytes, pattern);
+                name_filter(names->bytes + len, pattern);
         items[0].filter = str_of(names->bytes);
         return 1;
 }
@@ -152,11 +159,45 @@ static struct sequence *sequence_of(struct link *link, const struct stamp *stamp
 /* One of our publishers has room in its window again. */
 static void open_window(struct worker *worker, uint32_t publisher)
 {
-        if (worker->run->options->mode == BENCH_SUB)
+        if (!run_is_live(worker->run))
                 return;
         tally_add(&worker->delivered[publisher], 1);
         if (worker->run->options->window > 0)
                 worker_ready_number(worker, publisher);
+}
+
+/* By whichever order the mode lets one expect. */
+static enum sequence_verdict judge(struct link *link, struct sequence *sequence,
+                                   const struct stamp *stamp)
+{
+        struct worker        *worker  = link->worker;
+        uint32_t              missing = sequence->missing;
+        enum sequence_verdict verdict;
+
+        if (worker->run->options->mode == BENCH_RETAIN)
+                return numbers_add(&link->subscriber.taken,
+                                   stamp->number * worker->run->publishers + stamp->publisher)
+                               ? SEQUENCE_NEXT
+                               : SEQUENCE_DUPLICATE;
+        verdict = sequence_take(sequence, stamp->number);
+        if (worker->run->options->mode == BENCH_SHARED)
+                return numbers_add(&worker->taken[stamp->publisher], stamp->number)
+                               ? verdict
+                               : SEQUENCE_DUPLICATE;
+        if (sequence->missing != missing)
+                tally_add(&worker->tally.skipped, (uint64_t)sequence->missing - missing);
+        return verdict;
+}
+
+/* From when it was to be sent; if it was stored meanwhile, from when its receiver was back. */
+static void time_it(struct worker *worker, uint64_t from_us, uint64_t now_us)
+{
+        if (from_us < worker->stage.measure_us)
+                return;
+        tally_add(&worker->tally.measured_delivered, 1);
+        if (worker->run->owed > 0 && from_us < worker->run->receive_us)
+                from_us = worker->run->receive_us;
+        histogram_record(&worker->latency, now_us > from_us ? now_us - from_us : 0);
 }
 
 static void check(struct link *link, struct str payload, uint64_t now_us)
@@ -165,7 +206,6 @@ static void check(struct link *link, struct str payload, uint64_t now_us)
         struct tally    *tally  = &worker->tally;
         struct sequence *sequence;
         struct stamp     stamp;
-        uint32_t         missing;
 
         if (!stamp_read(payload, now_us, &stamp) ||
             (sequence = sequence_of(link, &stamp)) == NULL) {
@@ -176,12 +216,8 @@ static void check(struct link *link, struct str payload, uint64_t now_us)
                 atomic_store_explicit(&tally->first_delivery_us, now_us, memory_order_relaxed);
         tally_add(&tally->delivered, 1);
         atomic_store_explicit(&tally->last_delivery_us, now_us, memory_order_relaxed);
-        if (stamp.at_us >= worker->stage.measure_us) {
-                tally_add(&tally->measured_delivered, 1);
-                histogram_record(&worker->latency, now_us > stamp.at_us ? now_us - stamp.at_us : 0);
-        }
-        missing = sequence->missing;
-        switch (sequence_take(sequence, stamp.number)) {
+        time_it(worker, stamp.at_us, now_us);
+        switch (judge(link, sequence, &stamp)) {
         case SEQUENCE_DUPLICATE:
                 tally_add(&tally->duplicates, 1);
                 return;
@@ -192,8 +228,6 @@ static void check(struct link *link, struct str payload, uint64_t now_us)
         case SEQUENCE_AHEAD:
                 break;
         }
-        if (sequence->missing != missing)
-                tally_add(&tally->skipped, (uint64_t)sequence->missing - missing);
         open_window(worker, stamp.publisher);
 }
 

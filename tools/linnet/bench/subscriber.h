@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "mqtt/decode.h"
+#include "numbers.h"
 #include "sequence.h"
 #include "streams.h"
 
@@ -14,6 +15,7 @@ struct link;
 struct subscriber {
         struct sequence *sequences;     /* [count]; owned: of the publishers from `first` on */
         uint32_t         first, count;
+        struct numbers   taken;         /* BENCH_RETAIN: of all messages, in any order */
         struct streams   strangers;     /* of publishers that are not ours: BENCH_SUB */
 };
 

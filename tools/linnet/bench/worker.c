@@ -42,6 +42,11 @@ static struct link *publisher_at(struct worker *worker, uint64_t index)
         return &worker->links[worker->subscribers + index];
 }
 
+static uint32_t link_count(const struct worker *worker)
+{
+        return worker->subscribers + worker->publishers;
+}
+
 void worker_ready_number(struct worker *worker, uint32_t publisher)
 {
         unsigned count = worker->run->worker_count;
@@ -75,6 +80,40 @@ static bool paced(const struct worker *worker)
         return worker->run->options->rate > 0;
 }
 
+/* What a stage begins with, for a link of its roles. */
+static void enter_link(struct worker *worker, struct link *link)
+{
+        switch (worker->stage.kind) {
+        case STAGE_CONNECT:
+        case STAGE_CHURN:
+                if (link->state == LINK_NEW || link->state == LINK_CLOSED)
+                        list_push_back(&worker->waiting, &link->waiting);
+                break;
+        case STAGE_SUBSCRIBE:
+                if (link->state == LINK_READY)
+                        subscriber_ask(link);
+                link_flush(link);
+                break;
+        case STAGE_PING:
+                if (link->state == LINK_READY)
+                        link_ping(link);
+                break;
+        case STAGE_CLOSE:
+                if (link->state == LINK_READY)
+                        link_leave(link);
+                break;
+        case STAGE_PUBLISH:
+                if (worker->stage.clearing)
+                        publisher_restart(link);
+                if (!paced(worker))
+                        worker_ready(worker, link);
+                break;
+        case STAGE_IDLE:
+        case STAGE_STOP:
+                break;
+        }
+}
+
 static void enter_stage(struct worker *worker)
 {
         struct run *run = worker->run;
@@ -84,8 +123,12 @@ static void enter_stage(struct worker *worker)
         pthread_mutex_unlock(&run->mutex);
         worker->dialled = 0;
         worker->cursor  = 0;
-        if (worker->stage.kind == STAGE_PUBLISH && !paced(worker))
-                ready_all(worker);
+        while (list_pop(&worker->waiting) != NULL)
+                continue;
+        for (uint32_t i = 0; i < link_count(worker); i++) {
+                if ((worker->links[i].role & worker->stage.roles) != 0)
+                        enter_link(worker, &worker->links[i]);
+        }
 }
 
 /* When the next connection is due; UINT64_MAX: not by the clock. */
@@ -94,8 +137,7 @@ static uint64_t dial_due(const struct worker *worker)
         double   rate  = worker->run->options->connect_rate;
         unsigned count = worker->run->worker_count;
 
-        if (worker->stage.kind != STAGE_CONNECT ||
-            worker->dialled == worker->subscribers + worker->publishers)
+        if (list_empty(&worker->waiting))
                 return UINT64_MAX;
         if (rate == 0)
                 return worker->dialling < DIALLING_MAX ? 0 : UINT64_MAX;
@@ -109,8 +151,10 @@ static void dial(struct worker *worker)
 {
         uint64_t now_us = stamp_now();
 
-        for (unsigned i = 0; i < DIALS_A_TURN && dial_due(worker) <= now_us; i++)
-                link_dial(&worker->links[worker->dialled++]);
+        for (unsigned i = 0; i < DIALS_A_TURN && dial_due(worker) <= now_us; i++) {
+                worker->dialled++;
+                link_dial(list_entry(list_pop(&worker->waiting), struct link, waiting));
+        }
 }
 
 static uint64_t publish_due(struct worker *worker)
@@ -141,7 +185,7 @@ static void publish(struct worker *worker)
 /* Each connection is looked at four times per keepalive. */
 static void keep_alive(struct worker *worker, uint64_t now_us)
 {
-        uint32_t count  = worker->subscribers + worker->publishers;
+        uint32_t count  = link_count(worker);
         uint64_t half   = (uint64_t)worker->run->options->keepalive_s * 500000;
         uint32_t to_look;
 
@@ -229,7 +273,7 @@ static void *work(void *argument)
                 publish(worker);
                 poke_others(worker);
         }
-        for (uint32_t i = 0; i < worker->subscribers + worker->publishers; i++)
+        for (uint32_t i = 0; i < link_count(worker); i++)
                 link_close(&worker->links[i]);
         return NULL;
 }
@@ -245,7 +289,8 @@ static uint32_t share(uint32_t all, unsigned count, unsigned index)
 static bool make_links(struct worker *worker)
 {
         const struct run *run   = worker->run;
-        uint32_t          count = worker->subscribers + worker->publishers;
+        uint32_t          count = link_count(worker);
+        bool              one   = run->options->mode == BENCH_SHARED;
 
         worker->links = mem_zalloc((count > 0 ? count : 1) * sizeof(*worker->links));
         if (worker->links == NULL)
@@ -258,7 +303,7 @@ static bool make_links(struct worker *worker)
                 link->worker = worker;
                 link->fd     = -1;
                 link->role   = subscribes ? ROLE_SUBSCRIBER : ROLE_PUBLISHER;
-                link->number = at * run->worker_count + worker->index;
+                link->number = subscribes && one ? at : at * run->worker_count + worker->index;
                 if (!(subscribes ? subscriber_init(link) : publisher_init(link)))
                         return false;
         }
@@ -273,7 +318,9 @@ static bool make_memory(struct worker *worker)
         worker->in        = mem_alloc(worker->in_size);
         worker->payload   = mem_zalloc(run->options->size);
         worker->delivered = mem_zalloc((run->publishers + 1) * sizeof(*worker->delivered));
+        worker->taken     = mem_zalloc((run->publishers + 1) * sizeof(*worker->taken));
         return worker->in != NULL && worker->payload != NULL && worker->delivered != NULL &&
+               worker->taken != NULL &&
                make_links(worker);
 }
 
@@ -284,10 +331,14 @@ bool worker_prepare(struct worker *worker, struct run *run, unsigned index)
         worker->run         = run;
         worker->index       = index;
         worker->subscribers = share(run->subscribers, run->worker_count, index);
+        /* The members of a group are on one worker: they keep one book of what has come. */
+        if (run->options->mode == BENCH_SHARED)
+                worker->subscribers = index == 0 ? run->subscribers : 0;
         worker->publishers  = share(run->publishers, run->worker_count, index);
         worker->epoll       = epoll_create1(EPOLL_CLOEXEC);
         worker->wake        = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         list_init(&worker->ready);
+        list_init(&worker->waiting);
         if (worker->epoll < 0 || worker->wake < 0 ||
             epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->wake, &event) != 0) {
                 fprintf(stderr, "Error: epoll: %s.\n", strerror(errno));
@@ -318,13 +369,15 @@ void worker_join(struct worker *worker)
 
 void worker_deinit(struct worker *worker)
 {
-        for (uint32_t i = 0; worker->links != NULL && i < worker->subscribers + worker->publishers;
-             i++) {
+        for (uint32_t i = 0; worker->links != NULL && i < link_count(worker); i++) {
                 if (worker->links[i].role == ROLE_SUBSCRIBER)
                         subscriber_deinit(&worker->links[i]);
                 else
                         publisher_deinit(&worker->links[i]);
         }
+        for (uint32_t i = 0; worker->taken != NULL && i < worker->run->publishers; i++)
+                numbers_deinit(&worker->taken[i]);
+        mem_free(TAKE(worker->taken));
         mem_free(TAKE(worker->links));
         mem_free(TAKE(worker->in));
         mem_free(TAKE(worker->payload));

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "faults.h"
 #include "histogram.h"
+#include "numbers.h"
 #include "run.h"
 
 struct link;
@@ -22,6 +23,8 @@ struct tally {
         _Atomic uint64_t ready;                 /* connected, and subscribed */
         _Atomic uint64_t failed;                /* before that */
         _Atomic uint64_t dropped;               /* after it */
+        _Atomic uint64_t live;                  /* connections that are ready now */
+        _Atomic uint64_t cycles, pongs, cleared;
         _Atomic uint64_t published, acked, delivered, duplicates, reordered, foreign;
         _Atomic uint64_t expected;              /* deliveries of what was published */
         _Atomic uint64_t refused;               /* by PUBACK or PUBREC with an error */
@@ -55,6 +58,7 @@ struct worker {
         uint32_t      subscribers, publishers;
         struct list   ready;                    /* publishers that may have something to send */
         uint64_t      cursor;                   /* of the schedule: rounds x publishers */
+        struct list   waiting;                  /* links that are to be dialled */
         uint32_t      dialled;                  /* in this stage */
         uint32_t      dialling;                 /* of those: no answer yet */
         uint32_t      looked;                   /* how far the keepalive's walk is */
@@ -66,6 +70,7 @@ struct worker {
         char         *payload;                  /* [options->size]; owned */
         bool          pokes[BENCH_THREADS_MAX]; /* who is to be woken when this turn ends */
 
+        struct numbers   *taken;                /* [publishers]; owned: BENCH_SHARED, by any */
         _Atomic uint64_t *delivered;            /* [run's publishers]; owned; here, of each */
         struct tally      tally;
         struct histogram  latency;              /* of deliveries; in BENCH_PUB, of acks */
