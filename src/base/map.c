@@ -5,7 +5,10 @@
 
 #include <assert.h>
 
-enum { MAP_SIZE_MIN = 8 };
+enum {
+        MAP_SIZE_MIN = 2,       /* most sessions have one subscription */
+        MAP_SIZE_MAX = 1 << 30,
+};
 
 static bool             map_grow(struct map *map);
 static struct map_slot *map_slot_of(const struct map *map, uint64_t hash, struct str key);
@@ -31,10 +34,16 @@ void *map_find(const struct map *map, struct str key)
         return map_slot_of(map, hash_str(&map->key, key), key)->value;
 }
 
+/* How many it may hold: one slot at least is free, so that every search ends. */
+static uint32_t room_of(const struct map *map)
+{
+        return map->size < 4 ? map->size / 2 : map->size / 4 * 3;
+}
+
 bool map_add(struct map *map, void *value)
 {
         assert(value != NULL);
-        if (map->count >= map->size / 4 * 3 && !map_grow(map))
+        if (map->count >= room_of(map) && !map_grow(map))
                 return false;
 
         struct str       key  = map->key_of(value);
@@ -75,15 +84,15 @@ void *map_next(const struct map *map, size_t *at)
 
 static bool map_grow(struct map *map)
 {
-        size_t           size  = map->size > 0 ? map->size * 2 : MAP_SIZE_MIN;
+        uint32_t         size  = map->size > 0 ? map->size * 2 : MAP_SIZE_MIN;
         struct map_slot *slots = NULL;
 
-        if (size <= SIZE_MAX / sizeof *slots)
+        if (size <= MAP_SIZE_MAX)
                 slots = mem_zalloc(size * sizeof *slots);
         if (slots == NULL)
                 return false;
 
-        for (size_t i = 0; i < map->size; i++) {
+        for (uint32_t i = 0; i < map->size; i++) {
                 size_t at = map->slots[i].hash & (size - 1);
 
                 if (map->slots[i].value == NULL)

@@ -1,7 +1,7 @@
 /* A hash table of pointers for one thread: linear probing over a power of two of slots, at most
- * three quarters full. The table owns neither keys nor values; the key is found in the value
- * through `key_of`, so an entry costs 16 bytes of table. Removal leaves no tombstones (backward
- * shift), growth copies all slots at once.
+ * three quarters full, but that the smallest has two slots and one value. The table owns neither
+ * keys nor values; the key is found in the value through `key_of`, so an entry costs 16 bytes of
+ * table. Removal leaves no tombstones (backward shift), growth copies all slots at once.
  */
 #ifndef LINNET_BASE_MAP_H
 #define LINNET_BASE_MAP_H
@@ -20,8 +20,8 @@ struct map_slot {
 
 struct map {
         struct map_slot *slots; /* owned */
-        size_t           size;  /* 0 or a power of two */
-        size_t           count;
+        uint32_t         size;  /* 0 or a power of two */
+        uint32_t         count;
         struct str (*key_of)(const void *value);
         struct hash_key  key;
 };

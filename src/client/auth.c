@@ -70,8 +70,8 @@ void auth_verdict(struct client *c, enum access_verdict verdict)
         if (verdict != ACCESS_ALLOW) {          /* [MQTT5-4.12.1-2] */
                 auth_failed(c);
         } else if (auth_welcome(c, HOOK_CLIENT_AUTHENTICATED)) {
-                client_allowed(c);
-                send_auth(c, REASON_SUCCESS);
+                if (client_allowed(c))
+                        send_auth(c, REASON_SUCCESS);
         }
         access_end(&c->asking->request);
 }

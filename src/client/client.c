@@ -23,7 +23,6 @@ static const unsigned client_next[CLIENT_STATES] = {
 
 static void ready(struct watch *told, unsigned events);
 static void fired(struct loop *loop, struct timer *timer);
-static void expired(struct loop *loop, struct timer *timer);
 static void turn_ended(struct loop *loop, struct chore *chore);
 static void proceed(struct loop *loop, struct chore *chore);
 static void read_turn(struct client *c) ON_SHARD;
@@ -40,7 +39,7 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
 {
         bool           gone = atomic_load_explicit(&client_listener_root(listener)->gone,
                                                    memory_order_relaxed);
-        struct client *c = manager->draining || gone ? NULL : mem_zalloc(sizeof *c);
+        struct client *c = manager->draining || gone ? NULL : slab_alloc(&manager->slab);
 
         if (c == NULL)
                 return NULL;
@@ -58,12 +57,11 @@ struct client *client_begin(struct client_manager *manager, struct transport *tr
         c->turn_end.run     = turn_ended;
         c->proceed.run      = proceed;
         c->timer.fire       = fired;
-        c->expiry.fire      = expired;
         c->peer.ops         = &client_peer_ops;
         output_init(&c->output, &manager->pool);
         replies_init(&c->replies);
         if (!transport->ops->attach(transport, c->shard->loop.config.poll, &c->watch, POLL_READ)) {
-                mem_free(c);
+                slab_free(&manager->slab, c);
                 return NULL;
         }
         c->transport = transport;
@@ -84,7 +82,7 @@ void client_free(struct client *c)
         if (c->welcome != NULL)
                 receipt_forget(TAKE(c->welcome));
         loop_timer_cancel(&c->shard->loop, &c->timer);
-        loop_timer_cancel(&c->shard->loop, &c->expiry);
+        client_end_term(c);
         chore_cancel(&c->turn_end);
         chore_cancel(&c->proceed);
         if (c->transport != NULL) {
@@ -109,7 +107,7 @@ void client_free(struct client *c)
         c->manager->count--;
         c->manager->turned_away -= c->turned_away;
         c->magic = 0;
-        mem_free(c);
+        slab_free(&c->manager->slab, c);
 }
 
 void client_enter(struct client *c, enum client_state state)
@@ -437,39 +435,6 @@ static void fired(struct loop *loop, struct timer *timer)
                 client_fail(c, REASON_KEEP_ALIVE_TIMEOUT, NULL);
         else if (left_ms != UINT64_MAX)
                 loop_timer(loop, timer, left_ms);
-}
-
-/* Not for longer than EXPIRY_LOOK_MS: the wall clock may step. 0: the time has come. */
-ON_SHARD static uint64_t expiry_wait_ms(const struct client *c)
-{
-        uint64_t now_us  = c->shard->loop.now.wall_us;
-        uint64_t left_ms = now_us < c->until_us ? (c->until_us - now_us + 999) / 1000 : 0;
-
-        return left_ms < EXPIRY_LOOK_MS ? left_ms : EXPIRY_LOOK_MS;
-}
-
-void client_allowed(struct client *c)
-{
-        c->superuser = c->asking->request.superuser;
-        if (c->peer.session != NULL)
-                c->peer.session->superuser = c->superuser;
-        c->until_us  = c->asking->request.until_us;
-        if (c->until_us == 0)
-                loop_timer_cancel(&c->shard->loop, &c->expiry);
-        else
-                loop_timer(&c->shard->loop, &c->expiry, expiry_wait_ms(c));
-}
-
-/* What it had been allowed until now, its credentials allow no longer. */
-static void expired(struct loop *loop, struct timer *timer)
-{
-        struct client *c = list_entry(timer, struct client, expiry);
-
-        on_shard(loop);
-        if (expiry_wait_ms(c) > 0)
-                loop_timer(loop, timer, expiry_wait_ms(c));
-        else
-                client_fail(c, REASON_NOT_AUTHORIZED, "its credentials have expired");
 }
 
 static void turn_ended(struct loop *loop, struct chore *chore)

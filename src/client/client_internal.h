@@ -58,12 +58,20 @@ struct client_manager {
         struct list        slowed;      /* clients that are paused by memory */
         struct timer       slow;        /* set while there are any */
         struct output_pool pool;
+        struct slab        slab;        /* of clients */
         struct slab        askings;
         struct log_limit   refusals[REFUSAL_KINDS];
         struct buffer      mounted;     /* the last topic that a mountpoint was put before */
         uint32_t           turned_away; /* clients that are here to hear why not */
         char              *read_buffer; /* READ_BUFFER_BYTES; owned */
         char              *scratch;     /* SCRATCH_BYTES: packets are encoded here; owned */
+};
+
+/* What the access chain has allowed ends at a certain time. */
+struct term {
+        struct timer   timer;
+        struct client *client;
+        uint64_t       until_us;        /* wall clock */
 };
 
 struct client {
@@ -84,10 +92,10 @@ struct client {
         struct chore            turn_end;       /* writes, or ends the client */
         struct chore            proceed;        /* goes on with what is unread */
         struct timer            timer;          /* for CONNECT, keep alive or the end, by state */
-        struct timer            expiry;         /* set while it is allowed until a certain time */
+        struct term            *term;           /* owned; NULL: its rights have no end of theirs */
         uint64_t                accepted_ms;
-        bool                    admitted;       /* its address was looked at */
         uint64_t                ticket;         /* of its admission */
+        bool                    admitted;       /* its address was looked at */
         bool                    turned_away;    /* not admitted: hears `reason`, and goes */
 
         /* the packet in hand */
@@ -95,11 +103,11 @@ struct client {
         struct str              body;
         struct asking          *asking;         /* owned; NULL while it asks nothing */
         struct access_note     *notes;          /* meanwhile; owned */
+        const char             *gone;           /* all it sent is in `unread`, and why; or NULL */
         uint8_t                 paused;         /* enum client_pause: reads nothing */
         bool                    blocked;        /* the transport takes no more just now */
         bool                    shut;           /* no more is written */
         bool                    closed;         /* the peer's side: nothing is written to it */
-        const char             *gone;           /* all it sent is in `unread`, and why; or NULL */
         bool                    pumping;        /* the session goes on in `proceed` */
         unsigned                move_to;        /* its home; CLIENT_STAYS */
 
@@ -110,7 +118,6 @@ struct client {
         bool                    superuser;
         bool                    identified;     /* the username is the transport's */
         bool                    reauthenticating;
-        uint64_t                until_us;       /* wall time at which its rights end; 0: never */
         bool                    auth_failed;    /* the access chain has refused it, which is told */
         bool                    assigned;       /* the server made up its identifier */
         bool                    will_asked;     /* the end is to publish the will */
@@ -123,10 +130,10 @@ struct client {
         struct str              mount;          /* owned; its mountpoint, ptr NULL: none */
         struct str              auth_method;    /* owned; ptr NULL: none */
         struct alias_table      aliases;
-        enum durability         durability;     /* of what it publishes, and of its session */
         struct keepalive        keepalive;
         struct peer             peer;
         struct limiter         *limiter;        /* owned; NULL: no limits */
+        enum durability         durability;     /* of what it publishes, and of its session */
 
         enum reason             reason;         /* of its end */
         const char             *why;
@@ -199,8 +206,10 @@ void client_pause(struct client *c, enum client_pause why) ON_SHARD;
 void client_go_on(struct client *c, enum client_pause why) ON_SHARD;    /* that is over */
 void client_pump(struct client *c) ON_SHARD;            /* its session may send again, soon */
 
-/* What the access chain said of a client that it let in: may it all, and until when. */
-void client_allowed(struct client *c) ON_SHARD;
+/* What the access chain said of a client that it let in: may it all, and until when. False: it is
+ * lost, for want of memory. */
+bool client_allowed(struct client *c) ON_SHARD;
+void client_end_term(struct client *c) ON_SHARD;        /* its rights have no end of theirs */
 
 /* True: a shard does not keep up with its mail, and the client is not read until it does. */
 bool client_hold_back(struct client *c) ON_SHARD;

@@ -55,6 +55,7 @@ struct client_manager *client_manager_new(struct shard *shard)
         list_init(&m->slowed);
         m->slow.fire = speed_up;
         output_pool_init(&m->pool);
+        slab_init(&m->slab, "client", sizeof(struct client), 0);
         slab_init(&m->askings, "asking", sizeof(struct asking), 0);
         shard->broker->clients[shard->loop.config.id] = m;
         return m;
@@ -79,6 +80,7 @@ void client_manager_free(struct client_manager *manager)
         assert(manager->count == 0);
         manager->shard->broker->clients[manager->shard->loop.config.id] = NULL;
         output_pool_deinit(&manager->pool);
+        slab_deinit(&manager->slab);
         slab_deinit(&manager->askings);
         buffer_deinit(&manager->mounted);
         mem_free(manager->read_buffer);

@@ -299,8 +299,9 @@ void connect_verdict(struct client *c, enum access_verdict verdict)
                 return;
         } else if (!has_place(c, &packet.connect.will)) {
                 connect_done(c);
+        } else if (!client_allowed(c)) {
+                connect_done(c);
         } else {
-                client_allowed(c);
                 will_verdict(c, ask_will(c, &packet.connect.will));
         }
 }

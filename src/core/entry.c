@@ -19,7 +19,7 @@ ON_SHARD static struct entry *entry_new(struct shard *shard, struct message *mes
         }
         entry->shard     = shard;
         entry->message   = message;
-        entry->kept.kind = kind;
+        entry->kept.kind = (uint8_t)kind;
         return entry;
 }
 

@@ -135,7 +135,7 @@ void journal_keep(struct shard *shard, struct kept *kept, enum kept_kind kind)
 {
         if (kept->key == 0) {
                 kept->key  = new_key(shard);
-                kept->kind = kind;
+                kept->kind = (uint8_t)kind;
         }
         journal_dirty(shard, kept);
 }

@@ -12,13 +12,13 @@ enum kept_place { KEPT_NOWHERE, KEPT_DIRTY, KEPT_FLYING, KEPT_HELD };
 
 /* What one record is made from. Zeroed it is not kept. */
 struct kept {
-        struct list     in_journal;     /* by place */
-        uint64_t        key;            /* 0: not kept */
-        enum kept_kind  kind;
-        enum kept_place place;
-        bool            posted;         /* the record is in the store, or on its way there */
-        uint32_t        first_in;       /* the batch with its first record, the lower bits */
-        uint32_t        since_ms;       /* a dirty one: when it became so, the lower bits */
+        struct list in_journal;         /* by place */
+        uint64_t    key;                /* 0: not kept */
+        uint32_t    first_in;           /* the batch with its first record, the lower bits */
+        uint32_t    since_ms;           /* a dirty one: when it became so, the lower bits */
+        uint8_t     kind;               /* enum kept_kind */
+        uint8_t     place;              /* enum kept_place */
+        bool        posted;             /* the record is in the store, or on its way there */
 };
 
 #endif

@@ -9,9 +9,8 @@
 #include "core/review.h"
 #include "core/session_end.h"
 
-static void on_expiry(struct loop *loop, struct timer *timer);
+static void on_timer(struct loop *loop, struct timer *timer);
 static void on_will_due(struct loop *loop, struct timer *timer);
-static void on_retry(struct loop *loop, struct timer *timer);
 
 static void session_check(const struct session *session)
 {
@@ -38,7 +37,7 @@ static struct str subscription_key(const void *value)
 
 struct session *session_new(struct shard *shard, struct str client_id)
 {
-        struct session *session = mem_zalloc(sizeof *session);
+        struct session *session = slab_alloc(&shard->session_slab);
 
         if (session == NULL)
                 return NULL;
@@ -47,9 +46,8 @@ struct session *session_new(struct shard *shard, struct str client_id)
         session->serial        = ++shard->serial;
         session->created_us    = shard->loop.now.wall_us;
         session->from          = hash_str(&shard->broker->key, client_id);
-        session->expiry.fire     = on_expiry;
+        session->timer.fire      = on_timer;
         session->will_timer.fire = on_will_due;
-        session->retry.fire      = on_retry;
         map_init(&session->subscriptions, subscription_key, shard->broker->key);
         mqueue_init(&session->mqueue);
         list_init(&session->replays);
@@ -57,7 +55,7 @@ struct session *session_new(struct shard *shard, struct str client_id)
         if (!set_text(&session->client_id, client_id) || !map_add(&shard->sessions, session)) {
                 mem_free((char *)session->client_id.ptr);
                 map_deinit(&session->subscriptions);
-                mem_free(session);
+                slab_free(&shard->session_slab, session);
                 return NULL;
         }
         review_enter(session);
@@ -86,7 +84,7 @@ ON_SHARD static void evict_peer(struct session *session)
         assert(peer->session == NULL);
         session->peer    = NULL;
         session->resumed = false;
-        loop_timer_cancel(&session->shard->loop, &session->retry);
+        loop_timer_cancel(&session->shard->loop, &session->timer);
         metric_add(&session->shard->metrics.sessions_takenover, 1);
 }
 
@@ -111,7 +109,7 @@ struct session *session_open(struct shard *shard, struct str client_id, struct s
                 }
         }
         if (session != NULL) {
-                loop_timer_cancel(&shard->loop, &session->expiry);
+                loop_timer_cancel(&shard->loop, &session->timer);
                 *present = true;
                 metric_add(&shard->metrics.sessions_resumed, 1);
         } else {
@@ -256,18 +254,18 @@ void session_resume(struct session *session)
                 session->resend_left += entry->unsent;
         }
         if (session->peer->may_retry && session->shard->settings->retry_interval_ms > 0)
-                loop_timer(&session->shard->loop, &session->retry,
+                loop_timer(&session->shard->loop, &session->timer,
                            session->shard->settings->retry_interval_ms);
         session_pump(session);
 }
 
-static void on_retry(struct loop *loop, struct timer *timer)
+/* To a peer that has not acknowledged it for that long. */
+ON_SHARD static void retry(struct session *session)
 {
-        struct session *session = list_entry(timer, struct session, retry);
-        uint32_t        every   = session->shard->settings->retry_interval_ms;
+        struct loop *loop  = &session->shard->loop;
+        uint32_t     every = session->shard->settings->retry_interval_ms;
 
-        on_shard(loop);
-        if (session->peer == NULL || every == 0)
+        if (every == 0)
                 return;
         for (struct inflight_entry *entry = inflight_first(&session->inflight); entry != NULL;
              entry = inflight_next(&session->inflight, entry)) {
@@ -276,7 +274,7 @@ static void on_retry(struct loop *loop, struct timer *timer)
                 entry->sent_ms = loop->now.mono_ms;
                 send_entry(session, entry);
         }
-        loop_timer(loop, timer, every);
+        loop_timer(loop, &session->timer, every);
 }
 
 void session_unbind(struct session *session, bool publish_will)
@@ -290,7 +288,7 @@ void session_unbind(struct session *session, bool publish_will)
         session->resumed       = false;
         session->resend_left   = 0;
         session->disconnected_us = shard->loop.now.wall_us;
-        loop_timer_cancel(&shard->loop, &session->retry);
+        loop_timer_cancel(&shard->loop, &session->timer);
         subscription_set_online(session, false);
         replay_end_all(session);
         if (!publish_will)
@@ -305,14 +303,18 @@ void session_unbind(struct session *session, bool publish_will)
         else if (session->will != NULL)
                 loop_timer(&shard->loop, &session->will_timer, session->will_delay_s * 1000ull);
         if (session->expiry_s != SESSION_NEVER_EXPIRES) /* [MQTT5-3.1.2-23] [MQTT5-4.1.0-2] */
-                loop_timer(&shard->loop, &session->expiry, session->expiry_s * 1000ull);
+                loop_timer(&shard->loop, &session->timer, session->expiry_s * 1000ull);
 }
 
-static void on_expiry(struct loop *loop, struct timer *timer)
+static void on_timer(struct loop *loop, struct timer *timer)
 {
-        struct session *session = list_entry(timer, struct session, expiry);
+        struct session *session = list_entry(timer, struct session, timer);
 
         on_shard(loop);
+        if (session->peer != NULL) {
+                retry(session);
+                return;
+        }
         metric_add(&session->shard->metrics.sessions_expired, 1);
         session_end(session, REASON_SUCCESS);
 }

@@ -44,18 +44,17 @@ struct session {
         struct mqueue       mqueue;
         struct awaiting_rel awaiting_rel;
         struct kept         kept;               /* its record (core/journal) */
-        enum durability     durability;         /* of its client; only ever raised */
         uint64_t            disconnected_us;    /* wall clock; 0: connected */
         struct list         receipts;           /* of QoS 2 messages of its own, not safe yet */
         uint64_t            held_in;            /* the journal's look that held a PUBLISH of it */
         struct list         in_spilling;        /* its queue waits to leave memory */
         struct list         in_loading;         /* some of it is on its way back */
-        struct timer        expiry;
-        struct timer        retry;
+        struct timer        timer;              /* its expiry; while it is connected, to retry */
         struct list         replays;            /* retained messages on their way (core/replay) */
         struct message     *will;               /* NULL: none */
         struct timer        will_timer;         /* the will delay */
         uint32_t            will_delay_s;
+        uint32_t            marked;             /* its place in the shard's gathered deliveries */
         struct list         in_order;           /* of its shard (core/review) */
         uint32_t            epoch;              /* of the rules that it was looked at with */
         uint32_t            will_epoch;         /* of those that allowed its will; restored: 0 */
@@ -67,9 +66,9 @@ struct session {
         bool                busy;               /* pumping: not again from within */
         uint16_t            resend_next;        /* packet id to be sent again next; 0: none */
         uint32_t            resend_left;        /* unsent entries: this peer has not got them yet */
+        enum durability     durability;         /* of its client; only ever raised */
         uint64_t            created_us;
         uint64_t            mark;               /* dispatch serial in which `marked` holds */
-        uint32_t            marked;             /* its place in the shard's gathered deliveries */
         uint64_t            connected_serial;   /* counts clients that were bound */
 };
 

@@ -205,8 +205,7 @@ void session_free(struct session *session)
         review_leave(session);
         stat_change(&shard->stats.sessions, -1);
         session_drop_will(session);
-        loop_timer_cancel(&shard->loop, &session->expiry);
-        loop_timer_cancel(&shard->loop, &session->retry);
+        loop_timer_cancel(&shard->loop, &session->timer);
         replay_end_all(session);
         subscription_remove_all(session);
         map_deinit(&session->subscriptions);
@@ -228,5 +227,5 @@ void session_free(struct session *session)
         mem_free((char *)session->client_id.ptr);
         mem_free((char *)session->username.ptr);
         session->magic = 0;
-        mem_free(session);
+        slab_free(&shard->session_slab, session);
 }

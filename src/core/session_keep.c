@@ -60,7 +60,7 @@ ON_SHARD static void wait_for_client(struct session *session, const struct recor
                 loop_timer(loop, &session->will_timer,
                            left_ms(session->disconnected_us, record->will_delay_s, now_us));
         if (record->expiry_s != SESSION_NEVER_EXPIRES)
-                loop_timer(loop, &session->expiry,
+                loop_timer(loop, &session->timer,
                            left_ms(session->disconnected_us, record->expiry_s, now_us));
 }
 

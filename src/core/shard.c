@@ -45,6 +45,7 @@ bool shard_init(struct shard *shard, struct broker *broker, const struct loop_co
         random_init(&shard->random, seed);
         guid_source_init(&shard->guids, str_of(broker->node_name), config->id);
         map_init(&shard->sessions, session_key, broker->key);
+        slab_init(&shard->session_slab, "session", sizeof(struct session), 0);
         role_claim(&shard->loop);
         replay_init(shard);
         role_leave();
@@ -76,6 +77,7 @@ void shard_deinit(struct shard *shard)
                 at--;           /* another may have moved to its place */
         }
         map_deinit(&shard->sessions);
+        slab_deinit(&shard->session_slab);
         loop_timer_cancel(&shard->loop, &shard->sweep);
         replay_teardown(shard);
         review_deinit(shard);

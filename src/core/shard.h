@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "base/slab.h"
 #include "core/access.h"
 #include "core/hooks.h"
 #include "core/journal.h"
@@ -55,6 +56,7 @@ struct shard {
         struct list            pendings;                /* messages that wait for their time */
         uint32_t               pending_count;
         struct map             sessions;                /* client id -> struct session */
+        struct slab            session_slab;
         struct retainer       *retainer;
         struct route_memo     *memo;                    /* of what topics have matched; owned */
         struct matches         matches;                 /* scratch of one publish */

@@ -124,21 +124,25 @@ ON_SHARD static enum reason subscription_new(struct session *session, struct str
                                     const struct subscription_name    *parsed,
                                     const struct subscription_options *options)
 {
-        struct subscription *subscription = mem_zalloc(sizeof *subscription + name.len);
+        bool                 own = !str_eq(name, parsed->filter);
+        struct subscription *subscription =
+                mem_zalloc(sizeof *subscription + (own ? name.len : 0));
 
         if (subscription == NULL)
                 return REASON_QUOTA_EXCEEDED;
         subscription->session  = session;
         subscription->options  = *options;
-        subscription->name_len = (uint16_t)name.len;
         subscription->reviewed = (uint8_t)session->shard->access_epoch;
-        memcpy(subscription->name, name.ptr, name.len);
-        if (!map_add(&session->subscriptions, subscription)) {
+        if (own) {
+                subscription->name_len = (uint16_t)name.len;
+                memcpy(subscription->name, name.ptr, name.len);
+        }
+        if (!route_in(subscription, parsed)) {
                 mem_free(subscription);
                 return REASON_QUOTA_EXCEEDED;
         }
-        if (!route_in(subscription, parsed)) {
-                map_remove(&session->subscriptions, name);
+        if (!map_add(&session->subscriptions, subscription)) {
+                route_out(subscription);
                 mem_free(subscription);
                 return REASON_QUOTA_EXCEEDED;
         }
@@ -222,8 +226,8 @@ enum reason subscription_remove(struct session *session, struct str name)
 void subscription_revoke(struct subscription *subscription)
 {
         struct session *session = subscription->session;
+        size_t          len     = subscription_name_of(subscription).len;
         char           *name    = mem_dup(subscription_name_of(subscription));
-        size_t          len     = subscription->name_len;
 
         forget(subscription);
         tell(session, HOOK_SESSION_UNSUBSCRIBED, str_from(name, name != NULL ? len : 0), "revoked");

@@ -27,18 +27,19 @@ struct subscription {
         struct session             *session;
         struct route               *route;
         struct member              *member;     /* of a shared group; NULL for a plain one */
-        struct subscription_options options;
         struct kept                 kept;       /* its record (core/journal) */
+        struct subscription_options options;
         uint32_t                    index;      /* its place among the shard's of this route */
         uint32_t                    share;      /* tells shared ones apart; 0: a plain one */
-        uint16_t                    name_len;
+        uint16_t                    name_len;   /* 0: its name is the route's filter */
         uint8_t                     reviewed;   /* the rules it was looked at with: low byte */
         char                        name[];     /* as the client gave it, prefix included */
 };
 
+/* As the client gave it. */
 static inline struct str subscription_name_of(const struct subscription *s)
 {
-        return str_from(s->name, s->name_len);
+        return s->name_len > 0 ? str_from(s->name, s->name_len) : route_filter(s->route);
 }
 
 /* Subscribes, or changes the options of a subscription that is there [MQTT-3.8.4-3]; *existed
