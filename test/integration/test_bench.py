@@ -8,6 +8,9 @@ import threading
 
 import pytest
 
+import daemon
+from authority import Authority
+
 SECONDS_MAX = 60
 
 
@@ -141,6 +144,20 @@ def test_churn(linnetd):
     result = measure(linnetd.port, "churn", "-c", 8, "-n", 200, "--threads", 2)
     assert result["phases"][0]["name"] == "churn" and result["connect"]["ok"] >= 200
     assert result["connections"] == 0 and whole(result)
+
+
+def test_tls(daemons, tmp_path):
+    authority, port = Authority(tmp_path), daemon.free_port()
+    cert, key = authority.issue("server")
+    daemons(str(tmp_path / "data"), **{"listener.tls.external": f"127.0.0.1:{port}",
+                                       "listener.tls.external.certfile": cert,
+                                       "listener.tls.external.keyfile": key}).start()
+    for words in (("--cafile", authority.file), ("--insecure",)):
+        result = measure(port, "pair", "-c", 4, "-n", 2000, "-q", 1, "-s", 20000, *words)
+        assert result["published"] == result["delivered"] == 2000 and whole(result)
+    assert measure(port, "churn", "-n", 20, "--insecure")["connect"]["ok"] >= 20
+    done = run(port, "conn", "-c", 2, "--tls")
+    assert done.returncode == 1 and "2 x TLS: " in done.stdout
 
 
 class Proxy:

@@ -88,7 +88,8 @@ bool dial_init(struct dial *dial, const struct bench_options *options)
 {
         struct str rest = str_of(options->ifaddr), part;
 
-        if (!look_up(dial, options))
+        if (!look_up(dial, options) ||
+            (options->tls && (dial->tls = secure_context(options)) == NULL))
                 return false;
         while (rest.len > 0 && str_list_cut(&rest, &part)) {
                 if (part.len > 0 && add_sources(dial, part))
@@ -100,6 +101,12 @@ bool dial_init(struct dial *dial, const struct bench_options *options)
                 return false;
         }
         return true;
+}
+
+void dial_deinit(struct dial *dial)
+{
+        SSL_CTX_free(dial->tls);
+        dial->tls = NULL;
 }
 
 int dial_start(const struct dial *dial, uint32_t number)

@@ -7,10 +7,12 @@
 #include <sys/socket.h>
 
 #include "options.h"
+#include "secure.h"
 
 enum { DIAL_SOURCES_MAX = 1024 };
 
 struct dial {
+        SSL_CTX                *tls;            /* NULL: none; owned */
         struct sockaddr_storage to;
         socklen_t               to_size;
         unsigned                source_count;   /* 0: whatever the kernel takes */
@@ -21,6 +23,7 @@ struct dial {
 /* Looks the host up. --ifaddr is a list of addresses and ranges, "127.0.0.2-127.0.0.9,10.0.0.1".
  * False: it said why. */
 bool dial_init(struct dial *dial, const struct bench_options *options);
+void dial_deinit(struct dial *dial);
 
 /* A socket that is being connected, not blocking, from one source after the other; -1 with errno.
  * The number is that of the connection. */

@@ -31,6 +31,8 @@ static void let_go(struct link *link)
 {
         struct worker *worker = link->worker;
 
+        SSL_free(link->tls);
+        link->tls = NULL;
         if (link->fd >= 0)
                 close(link->fd);
         link->fd      = -1;
@@ -90,6 +92,8 @@ void link_leave(struct link *link)
                 return;
         stop_listening(link);
         link->state = LINK_LEAVING;
+        if (link->tls != NULL)
+                SSL_shutdown(link->tls);
         shutdown(link->fd, SHUT_WR);
 }
 
@@ -131,20 +135,28 @@ static void watch(struct link *link, uint32_t events)
                 link_fail(link, "epoll", strerror(errno));
 }
 
+static const char *why_of(const struct link *link)
+{
+        return link->tls != NULL && errno == EPROTO ? secure_why(link->tls) : strerror(errno);
+}
+
 /* How many of these bytes the kernel took; -1: the link has failed. */
 static ssize_t pass(struct link *link, struct str bytes)
 {
         size_t done = 0;
 
         while (done < bytes.len) {
-                ssize_t sent = send(link->fd, bytes.ptr + done, bytes.len - done, MSG_NOSIGNAL);
+                struct str rest = str_skip(bytes, done);
+                ssize_t    sent = link->tls != NULL
+                                          ? secure_write(link->tls, rest.ptr, rest.len)
+                                          : send(link->fd, rest.ptr, rest.len, MSG_NOSIGNAL);
 
                 if (sent >= 0) {
                         done += (size_t)sent;
                 } else if (errno == EAGAIN) {
                         break;
                 } else if (errno != EINTR) {
-                        link_fail(link, "send", strerror(errno));
+                        link_fail(link, "send", why_of(link));
                         return -1;
                 }
         }
@@ -263,6 +275,28 @@ static void greet(struct link *link)
         link_flush(link);
 }
 
+static void secure(struct link *link)
+{
+        bool writes;
+
+        if (secure_handshake(link->tls, &writes) == 1)
+                greet(link);
+        else if (errno == EAGAIN)
+                watch(link, writes ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        else
+                link_fail(link, "TLS", secure_why(link->tls));
+}
+
+static void begin_tls(struct link *link)
+{
+        link->state = LINK_SECURING;
+        link->tls = secure_new(link->worker->run->dial.tls, options_of(link), link->fd);
+        if (link->tls == NULL)
+                link_fail(link, "TLS", "there is no memory");
+        else
+                secure(link);
+}
+
 static void on_dialled(struct link *link)
 {
         int       failed = 0;
@@ -271,6 +305,8 @@ static void on_dialled(struct link *link)
         getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &failed, &size);
         if (failed != 0)
                 link_fail(link, "connect", strerror(failed));
+        else if (link->worker->run->dial.tls != NULL)
+                begin_tls(link);
         else
                 greet(link);
 }
@@ -434,11 +470,14 @@ static void receive(struct link *link)
         }
         if (kept.len > 0)
                 memcpy(worker->in, kept.ptr, kept.len);
-        got = recv(link->fd, worker->in + kept.len, worker->in_size - kept.len, 0);
+        if (link->tls != NULL)
+                got = secure_read(link->tls, worker->in + kept.len, worker->in_size - kept.len);
+        else
+                got = recv(link->fd, worker->in + kept.len, worker->in_size - kept.len, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (got <= 0) {
-                link_fail(link, "closed", got < 0 ? strerror(errno) : "by the broker");
+                link_fail(link, "closed", got < 0 ? why_of(link) : "by the broker");
                 return;
         }
         buffer_deinit(&link->in);
@@ -456,8 +495,15 @@ void link_event(struct link *link, uint32_t events)
                 on_dialled(link);
                 return;
         }
-        if ((events & ~(uint32_t)EPOLLOUT) != 0 && link->state != LINK_CLOSED)
-                receive(link);
+        if (link->state == LINK_SECURING) {
+                secure(link);
+                return;
+        }
+        if ((events & ~(uint32_t)EPOLLOUT) != 0 && link->state != LINK_CLOSED) {
+                do
+                        receive(link);
+                while (link->tls != NULL && SSL_pending(link->tls) > 0);
+        }
         if ((events & EPOLLOUT) != 0 && link->blocked)
                 unblock(link);
         link_flush(link);

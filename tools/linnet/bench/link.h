@@ -1,6 +1,6 @@
 /* One connection to the broker. Its worker's thread only.
  *
- *      NEW -> DIALLING -> CONNECTING -> SUBSCRIBING -> READY -> LEAVING -> CLOSED
+ *      NEW -> DIALLING (-> SECURING) -> CONNECTING -> SUBSCRIBING -> READY -> LEAVING -> CLOSED
  *
  * It owns memory while a packet has come in part or the kernel takes no more. */
 #ifndef LINNET_TOOLS_LINNET_BENCH_LINK_H
@@ -19,7 +19,7 @@
 struct worker;
 
 enum link_state {
-        LINK_NEW, LINK_DIALLING, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY,
+        LINK_NEW, LINK_DIALLING, LINK_SECURING, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY,
         LINK_LEAVING,           /* it has sent DISCONNECT, and waits for the broker to close */
         LINK_CLOSED,            /* and may be dialled again */
 };
@@ -34,6 +34,7 @@ struct link {
         bool            blocked;        /* `out` waits for the kernel */
         uint64_t        began_us;
         uint64_t        sent_us;        /* something, last */
+        SSL            *tls;            /* owned; NULL: plain */
         struct list     waiting;        /* to be dialled, in its worker's list */
         struct buffer   in;             /* the beginning of a packet */
         struct buffer   out;

@@ -43,6 +43,11 @@ static const struct option options[] = {
         { "-x", "--expiry", KIND_EXPIRY, 0, 0, 0 },
         { "", "--session-expiry", KIND_EXPIRY, 0, 0, 0 },
         { "", "--prefix", KIND_TEXT, AT(prefix), 0, 0 },
+        { "", "--tls", KIND_FLAG, AT(tls), 0, 0 },
+        { "", "--cafile", KIND_TEXT, AT(cafile), 0, 0 },
+        { "", "--cert", KIND_TEXT, AT(cert), 0, 0 },
+        { "", "--key", KIND_TEXT, AT(key), 0, 0 },
+        { "", "--insecure", KIND_FLAG, AT(insecure), 0, 0 },
         { "", "--ifaddr", KIND_TEXT, AT(ifaddr), 0, 0 },
         { "-c", "--count", KIND_NUMBER, AT(count), 1, BENCH_CONNECTIONS_MAX },
         { "", "--publishers", KIND_NUMBER, AT(publishers), 1, BENCH_CONNECTIONS_MAX },
@@ -355,17 +360,16 @@ bool bench_options_parse(struct bench_options *to, int argc, char **argv)
         bool has_mode = argc > 0 && argv[0][0] != '-';
 
         *to = (struct bench_options){
-                .version = MQTT_3_1_1,
-                .host = "127.0.0.1",
-                .port = 1883,
-                .keepalive_s = 300,
-                .size = 64,
-                .qos = QOS_UNSAID,
-                .group = "bench",
-                .timeout_s = 30,
+                .version        = MQTT_3_1_1,
+                .host           = "127.0.0.1",
+                .keepalive_s    = 300,
+                .size           = 64,
+                .qos            = QOS_UNSAID,
+                .group          = "bench",
+                .timeout_s      = 30,
                 .lost_timeout_s = 2,
-                .threads = 1,
-                .scale = 1,
+                .threads        = 1,
+                .scale          = 1,
         };
         for (int i = 0; i < argc; i++)
                 to->help = to->help || strcmp(argv[i], "--help") == 0;
@@ -386,6 +390,11 @@ bool bench_options_parse(struct bench_options *to, int argc, char **argv)
         if (has_mode && !find_mode(to, argv[0]))
                 return false;
         /* Once more, so that what else is said changes the scenario. */
-        return parse_words(to, argc - has_mode, argv + has_mode) && settle_crowd(to) &&
+        if (!parse_words(to, argc - has_mode, argv + has_mode))
+                return false;
+        to->tls = to->tls || to->cafile != NULL || to->cert != NULL || to->insecure;
+        if (to->port == 0)
+                to->port = to->tls ? 8883 : 1883;
+        return settle_crowd(to) &&
                settle_pace(to) && settle_names(to);
 }

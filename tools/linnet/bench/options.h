@@ -42,6 +42,11 @@ struct bench_options {
         const char *password;
         uint32_t    keepalive_s;
         bool        keep_session;
+        bool        tls;
+        bool        insecure;
+        const char *cafile;                     /* NULL: the machine's authorities */
+        const char *cert;                       /* NULL: none of ours */
+        const char *key;
         uint32_t    expiry_s;
         bool        has_expiry;
 

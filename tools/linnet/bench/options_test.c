@@ -60,6 +60,8 @@ TEST(a_count_is_of_what_there_are_many)
         EXPECT(o.publishers == 10 && o.subscribers == 3 && o.qos == 1 && o.messages == 1000);
         EXPECT(parse(&o, "retain -q 0"));
         EXPECT(o.retain && o.qos == 0 && o.messages == 10000);
+        EXPECT(parse(&o, "conn --cafile a.pem"));
+        EXPECT(o.tls && o.port == 8883);
         EXPECT(parse(&o, "sub"));
         EXPECT(o.publishers == 0 && o.subscribers == 10);
 }

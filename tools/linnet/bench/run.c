@@ -84,6 +84,7 @@ bool run_open(struct run *run, const struct bench_options *options)
                 if (!worker_prepare(&run->workers[i], run, i))
                         return false;
         }
+        signal(SIGPIPE, SIG_IGN);
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
         for (unsigned i = 0; i < run->worker_count; i++) {
@@ -128,6 +129,7 @@ void run_close(struct run *run)
         for (unsigned i = 0; run->workers != NULL && i < run->worker_count; i++)
                 worker_deinit(&run->workers[i]);
         mem_free(TAKE(run->workers));
+        dial_deinit(&run->dial);
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */
