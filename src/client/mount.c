@@ -100,9 +100,9 @@ struct str mount_filter(struct client *c, struct str filter)
         return join(c, filter, filter.len - name.filter.len);
 }
 
-struct str mount_strip(const struct client *c, struct str topic)
+struct str mount_strip(struct str mount, struct str topic)
 {
-        if (c->mount.ptr == NULL || !str_starts(topic, c->mount) || topic.len == c->mount.len)
+        if (!str_starts(topic, mount) || topic.len == mount.len)
                 return topic;           /* no topic is empty */
-        return str_skip(topic, c->mount.len);
+        return str_skip(topic, mount.len);
 }

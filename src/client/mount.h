@@ -27,6 +27,7 @@ bool mount_make(struct client *c) ON_SHARD;
 struct str mount_topic(struct client *c, struct str topic) ON_SHARD;
 struct str mount_filter(struct client *c, struct str filter) ON_SHARD;
 
-struct str mount_strip(const struct client *c, struct str topic);       /* and the way back */
+/* And the way back, by a mountpoint that is not empty. */
+struct str mount_strip(struct str mount, struct str topic);
 
 #endif

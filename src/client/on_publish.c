@@ -44,7 +44,8 @@ void on_publish(struct client *c, const struct packet *packet)
         }
         if (!limits_allow(c, p, topic))
                 return;
-        topic = mount_topic(c, topic);
+        if (c->mount.ptr != NULL)
+                topic = mount_topic(c, topic);
         if (topic.ptr == NULL) {
                 publish_refuse(c, p, REASON_TOPIC_NAME_INVALID, "too long for its mountpoint");
                 return;

@@ -97,12 +97,13 @@ bool connack_fits(struct client *c, struct connack_packet *connack)
  * [MQTT5-3.1.2-29]. */
 void send_ack(struct client *c, enum packet_type type, uint16_t packet_id, enum reason reason)
 {
-        struct ack_packet ack = { .packet_id = packet_id };
+        struct ack_packet ack;
 
-        if (c->version == MQTT_5)
-                ack.reason = packet_reason_allowed(type, reason, PACKET_FROM_SERVER)
-                                     ? reason
-                                     : REASON_UNSPECIFIED_ERROR;
+        ack.packet_id = packet_id;
+        ack.reason    = packet_reason_allowed(type, reason, PACKET_FROM_SERVER)
+                                ? reason
+                                : REASON_UNSPECIFIED_ERROR;
+        properties_none(&ack.properties);
 
         put(c, type, encode_ack(c->manager->scratch, SCRATCH_BYTES, c->version, type, &ack));
 }
@@ -223,7 +224,7 @@ static bool peer_publish(struct peer *peer, const struct delivery *delivery, uin
 /* As the client knows it. */
 static struct str topic_for(const struct client *c, const struct message *m)
 {
-        return mount_strip(c, message_topic(m));
+        return c->mount.ptr == NULL ? message_topic(m) : mount_strip(c->mount, message_topic(m));
 }
 
 static uint64_t body_size(const struct client *c, const struct own_properties *own,

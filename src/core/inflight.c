@@ -11,10 +11,22 @@ static struct inflight_entry *slot_of(const struct inflight *inflight, uint16_t 
         return &inflight->slots[packet_id & (inflight->size - 1)];
 }
 
+/* One that fills and empties all the time is not to double itself up to its size each time; nor to
+ * keep a size that it no longer needs. */
+static uint32_t size_after(struct inflight *inflight)
+{
+        uint32_t hint = inflight->size_hint;
+
+        if (inflight->size != 0)
+                return inflight->size * 2;
+        inflight->size_hint = 0;
+        return hint > SLOTS_FIRST ? hint / 2 : SLOTS_FIRST;
+}
+
 /* Twice the slots; ids that differ modulo the old size differ modulo the new one. */
 static bool grow(struct inflight *inflight)
 {
-        uint32_t               size  = inflight->size != 0 ? inflight->size * 2 : SLOTS_FIRST;
+        uint32_t               size  = size_after(inflight);
         struct inflight_entry *slots = mem_zalloc(size * sizeof *slots);
 
         if (slots == NULL)
@@ -111,8 +123,9 @@ void inflight_remove(struct inflight *inflight, struct inflight_entry *entry)
         *entry = (struct inflight_entry){ .packet_id = 0 };
         if (--inflight->count == 0) {           /* an idle session holds no slots */
                 mem_free(inflight->slots);
-                inflight->slots = NULL;
-                inflight->size  = 0;
+                inflight->slots     = NULL;
+                inflight->size_hint = inflight->size;
+                inflight->size      = 0;
         }
 }
 

@@ -28,6 +28,7 @@ struct inflight {
         struct inflight_entry *slots;   /* owned; NULL while it is empty */
         uint32_t               size;    /* a power of two */
         uint32_t               count;
+        uint32_t               size_hint; /* what it grew to before it was empty */
         uint16_t               last_id, first, last;
 };
 

@@ -160,10 +160,15 @@ bool session_has_room(const struct session *session)
                session->inflight.count < window_of(session);
 }
 
-/* Tells message.dropped, with the reason's name. */
-ON_SHARD static void tell_dropped(struct session *session, struct message *message,
-                                  const char *why)
+/* `why`: of a drop, the reason's name. */
+ON_SHARD static void tell(struct session *session, enum hook_point point, struct message *message,
+                          const char *why)
 {
+        struct hooks *hooks = session->shard->broker->hooks;
+
+        if (!hooks_watched(hooks, point))
+                return;
+
         struct hook_args args = { .shard     = session->shard,
                                   .client_id = session->client_id,
                                   .username  = session->username,
@@ -171,7 +176,13 @@ ON_SHARD static void tell_dropped(struct session *session, struct message *messa
                                   .topic     = message_topic(message),
                                   .why       = why };
 
-        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
+        hooks_run(hooks, point, &args);
+}
+
+ON_SHARD static void tell_dropped(struct session *session, struct message *message,
+                                  const char *why)
+{
+        tell(session, HOOK_MESSAGE_DROPPED, message, why);
 }
 
 /* Its time has passed, and nobody has been sent it [MQTT-3.3.2-5]. */
@@ -357,20 +368,6 @@ ON_SHARD static void enqueue(struct session *session, struct delivery *delivery)
                            "the session's queue is above mqtt.mqueue.high_watermark");
 }
 
-ON_SHARD static void tell(struct session *session, enum hook_point point, struct message *message)
-{
-        if (!hooks_watched(session->shard->broker->hooks, point))
-                return;
-
-        struct hook_args args = { .shard     = session->shard,
-                                  .client_id = session->client_id,
-                                  .username  = session->username,
-                                  .message   = &message,
-                                  .topic     = message_topic(message) };
-
-        hooks_run(session->shard->broker->hooks, point, &args);
-}
-
 /* Out to the peer, with room for it. Above QoS 0 it stays in flight under its id until the peer has
  * acknowledged it [MQTT3-4.3.2-1] [MQTT3-4.3.3-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT5-4.3.3-2]
  * [MQTT5-4.3.3-3], and no longer expires [MQTT5-4.3.3-7]. */
@@ -378,7 +375,7 @@ ON_SHARD static void transmit(struct session *session, struct delivery *delivery
 {
         struct peer *peer = session->peer;
 
-        tell(session, HOOK_MESSAGE_DELIVERED, delivery->message);
+        tell(session, HOOK_MESSAGE_DELIVERED, delivery->message, NULL);
         if (delivery->qos == 0) {
                 peer->ops->publish(peer, delivery, 0, false);
                 delivery_release(delivery);
@@ -484,12 +481,19 @@ ON_SHARD static void load(struct session *session)
                 session->mqueue.loading = false;        /* no memory: the next pump asks again */
 }
 
+/* Every acknowledgement asks, and nearly always in vain. */
+static bool has_waiting(const struct session *session)
+{
+        return session->resend_left > 0 || session->mqueue.len > 0 || session->mqueue.alarmed ||
+               session->revoked || !list_empty(&session->replays);
+}
+
 void session_pump(struct session *session)
 {
         struct delivery delivery;
 
         session_check(session);
-        if (session->busy || session->peer == NULL || !session->resumed)
+        if (session->busy || session->peer == NULL || !session->resumed || !has_waiting(session))
                 return;
         session->busy = true;
         resend(session);
@@ -530,7 +534,7 @@ bool session_puback(struct session *session, uint16_t packet_id)
                 return false;
 
         /* With an error, too: nobody else is offered it [MQTT5-4.4.0-2] [MQTT5-4.8.2-6]. */
-        tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
+        tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message, NULL);
         finish(session, entry);
         return true;
 }
@@ -542,7 +546,7 @@ enum pubrec session_pubrec(struct session *session, uint16_t packet_id, enum rea
         if (entry == NULL || (!entry->released && (entry->delivery.qos != 2 || entry->held)))
                 return PUBREC_UNKNOWN;
         if (!entry->released) {
-                tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message);
+                tell(session, HOOK_MESSAGE_ACKED, entry->delivery.message, NULL);
                 if (entry->delivery.entry != NULL && !entry_release(entry->delivery.entry))
                         entry->held = true;
                 delivery_strip(&entry->delivery);       /* never sent again [MQTT5-4.3.3-6] */

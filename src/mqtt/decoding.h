@@ -32,16 +32,6 @@ enum { PLACE_WILL = 0 };
 
 bool decode_properties(struct decoding *d, unsigned place, struct properties *out);
 
-/* No property is present. The values are left as they are: who reads one asks property_has() first,
- * and a packet without properties costs nothing. */
-static inline void properties_none(struct properties *out)
-{
-        out->present               = 0;
-        out->raw                   = (struct str){ 0 };
-        out->user_count            = 0;
-        out->subscription_id_count = 0;
-}
-
 /* What payload format 1 promises (sections 3.3.2.3.2 and 3.1.3.2.3). Checked last, when all else of
  * the packet is known to be right: see decode(). */
 bool check_payload(struct decoding *d, const struct properties *properties, struct str payload);

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "mqtt/encoding.h"
 
+enum { SHORT_ACK_BYTES = 4 };
+
 /* A packet being written: its fixed header is open until packet_end(). */
 struct encoding {
         struct writer      writer;
@@ -87,16 +89,35 @@ size_t encode_publish(void *to, size_t size, enum mqtt_version version,
         return packet_end(&e);
 }
 
+static bool is_bare_success(const struct ack_packet *ack)
+{
+        return ack->reason == REASON_SUCCESS && ack->properties.present == 0 &&
+               ack->properties.raw.len == 0;
+}
+
+/* The form that ends with the id: one goes out for each message above QoS 0. */
+static size_t encode_short_ack(uint8_t *to, uint8_t first, uint16_t packet_id)
+{
+        to[0] = first;
+        to[1] = 2;
+        to[2] = (uint8_t)(packet_id >> 8);
+        to[3] = (uint8_t)packet_id;
+        return SHORT_ACK_BYTES;
+}
+
 size_t encode_ack(void *to, size_t size, enum mqtt_version version, enum packet_type type,
                   const struct ack_packet *ack)
 {
         assert(type >= PACKET_PUBACK && type <= PACKET_PUBCOMP);
         assert(ack->packet_id > 0);
 
-        /* [MQTT-3.6.1-1] */
+        const unsigned  flags = type == PACKET_PUBREL ? 2 : 0;  /* [MQTT-3.6.1-1] */
         struct encoding e;
-        struct writer  *w = packet_begin(&e, to, size, type, type == PACKET_PUBREL ? 2 : 0);
+        struct writer  *w;
 
+        if (size >= SHORT_ACK_BYTES && (version != MQTT_5 || is_bare_success(ack)))
+                return encode_short_ack(to, (uint8_t)(type << 4 | flags), ack->packet_id);
+        w = packet_begin(&e, to, size, type, flags);
         write_u16(w, ack->packet_id);
         if (version == MQTT_5)
                 encode_reason(w, type, ack->reason, &ack->properties);

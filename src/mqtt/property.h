@@ -65,6 +65,16 @@ static inline bool property_has(const struct properties *p, enum property_id id)
         return (p->present >> id & 1) != 0;
 }
 
+/* No property is present. The values are left as they are: who reads one asks property_has() first,
+ * and a packet without properties costs nothing. */
+static inline void properties_none(struct properties *out)
+{
+        out->present               = 0;
+        out->raw                   = (struct str){ 0 };
+        out->user_count            = 0;
+        out->subscription_id_count = 0;
+}
+
 static inline void property_set(struct properties *p, enum property_id id)
 {
         p->present |= (uint64_t)1 << id;
