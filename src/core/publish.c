@@ -221,6 +221,12 @@ unsigned publish(struct shard *shard, struct message *message)
         return sent;
 }
 
+bool publish_is_heard(struct shard *shard, struct str topic)
+{
+        return !router_match(shard->broker->router, topic, &shard->matches) ||
+               shard->matches.count > 0;
+}
+
 struct message *message_stamp(struct shard *shard, struct message_fields *fields)
 {
         struct message *message;

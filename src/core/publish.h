@@ -20,7 +20,11 @@ unsigned publish(struct shard *shard, struct message *message) ON_SHARD;
  * counted. */
 struct message *message_stamp(struct shard *shard, struct message_fields *fields) ON_SHARD;
 
-/* The same, published. False without memory. */
+/* Somebody would get a message of that topic: for who had to make one up first. Not from within a
+ * publish(). */
+bool publish_is_heard(struct shard *shard, struct str topic) ON_SHARD;
+
+/* message_stamp() and publish(). False without memory. */
 bool publish_fields(struct shard *shard, struct message_fields *fields) ON_SHARD;
 
 /* To one member of the shared subscription of that name, as "$share/group/filter", but not to

@@ -1,5 +1,6 @@
 #include "net/address.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,20 @@ TEST(addresses_are_parsed_and_shown)
                 EXPECT(strcmp(text, row->ip) == 0, "%s: %s", row->text, text);
                 EXPECT(address_is_loopback(&address) == row->loopback, "%s", row->text);
                 EXPECT_EQ(address_port(&address), strtoul(strrchr(row->shown, ':') + 1, NULL, 10));
+        }
+}
+
+/* Each byte in each place, as the C library writes it. */
+TEST(an_ipv4_address_is_written_as_others_write_it)
+{
+        char           ours[ADDRESS_TEXT_SIZE], theirs[ADDRESS_TEXT_SIZE];
+        struct address address = { .v4 = { .sin_family = AF_INET } };
+
+        for (uint32_t i = 0; i < 1024; i++) {
+                address.v4.sin_addr.s_addr = (i % 256) << i / 256 * 8;
+                address_ip_text(&address, ours);
+                inet_ntop(AF_INET, &address.v4.sin_addr, theirs, sizeof theirs);
+                EXPECT(strcmp(ours, theirs) == 0, "%s, not %s", ours, theirs);
         }
 }
 
@@ -91,5 +106,6 @@ TEST(peers_without_an_ip_have_a_name)
         EXPECT(address_is_loopback(&address));          /* it is of this machine */
 }
 
-SUITE(address, CASE(addresses_are_parsed_and_shown), CASE(other_texts_are_refused),
+SUITE(address, CASE(addresses_are_parsed_and_shown),
+      CASE(an_ipv4_address_is_written_as_others_write_it), CASE(other_texts_are_refused),
       CASE(the_longest_address_fits), CASE(peers_without_an_ip_have_a_name))

@@ -239,73 +239,91 @@ static void on_interval(struct loop *loop, struct timer *timer)
         loop_timer(loop, timer, sys->shard->settings->sys_interval_ms);
 }
 
+static bool is_plain_in_json(unsigned char c)
+{
+        return c != '"' && c != '\\' && c >= 0x20 && c != 0x7f;
+}
+
 /* Appends a JSON string: what a client chose must not break out of its quotes. */
 static void put_json(struct buffer *to, struct str text)
 {
         buffer_append(to, STR("\""));
-        for (size_t i = 0; i < text.len; i++) {
-                unsigned char c = (unsigned char)text.ptr[i];
+        while (text.len > 0) {
+                unsigned char c     = (unsigned char)text.ptr[0];
+                size_t        plain = 0;
 
-                if (c == '"' || c == '\\')
-                        buffer_printf(to, "\\%c", c);
-                else if (c < 0x20 || c == 0x7f)
-                        buffer_printf(to, "\\u%04x", c);
-                else
-                        buffer_append(to, str_from(&text.ptr[i], 1));
+                while (plain < text.len && is_plain_in_json((unsigned char)text.ptr[plain]))
+                        plain++;
+                buffer_append(to, str_from(text.ptr, plain));
+                if (plain == 0)
+                        buffer_printf(to, c < 0x20 || c == 0x7f ? "\\u%04x" : "\\%c", c);
+                text = str_skip(text, plain > 0 ? plain : 1);
         }
         buffer_append(to, STR("\""));
 }
 
-ON_SHARD static void presence(struct hook_args *args, const char *event, struct buffer *payload)
+typedef void payload_of(struct buffer *to, const struct hook_args *args);
+
+/* Clients come and go by the thousand, and mostly nobody listens: then nothing is written. */
+ON_SHARD static void presence(struct hook_args *args, struct str event, payload_of *write)
 {
-        struct buffer         topic  = { 0 };
+        struct buffer         topic  = { 0 }, payload = { 0 };
         struct message_fields fields = { .qos = 1 };
 
+        buffer_append(&topic, STR("$SYS/brokers/"));
+        buffer_append(&topic, str_of(args->shard->broker->node_name));
+        buffer_append(&topic, STR("/clients/"));
+        buffer_append(&topic, args->client_id);
+        buffer_append(&topic, event);
+        fields.topic = buffer_str(&topic);
         /* A client id with wildcards would make a topic that no message may have. */
-        buffer_printf(&topic, "$SYS/brokers/%s/clients/%.*s/%s", args->shard->broker->node_name,
-                      STR_ARGS(args->client_id), event);
-        fields.topic   = buffer_str(&topic);
-        fields.payload = buffer_str(payload);
-        if (topic_name_valid(fields.topic))
+        if (topic_name_valid(fields.topic) && publish_is_heard(args->shard, fields.topic)) {
+                write(&payload, args);
+                fields.payload = buffer_str(&payload);
                 publish_fields(args->shard, &fields);
+        }
         buffer_deinit(&topic);
-        buffer_deinit(payload);
+        buffer_deinit(&payload);
+}
+
+static void put_names(struct buffer *to, const struct hook_args *args)
+{
+        buffer_append(to, STR("{\"clientid\":"));
+        put_json(to, args->client_id);
+        buffer_append(to, STR(",\"username\":"));
+        put_json(to, args->username.len > 0 ? args->username : STR("undefined"));
+}
+
+static void payload_of_connected(struct buffer *to, const struct hook_args *args)
+{
+        put_names(to, args);
+        buffer_append(to, STR(",\"ipaddress\":"));
+        put_json(to, args->address);
+        buffer_printf(to, ",\"clean_sess\":%s,\"protocol\":%u,\"connack\":0,\"ts\":%" PRIu64 "}",
+                      args->clean_start ? "true" : "false", args->version,
+                      args->shard->loop.now.wall_us / 1000000);
 }
 
 UNCHECKED static enum hook_result on_connected(void *context, struct hook_args *args)
 {
-        struct buffer payload = { 0 };
-
         (void)context;
-        if (args->reason != REASON_SUCCESS)
-                return HOOK_OK;
-        buffer_append(&payload, STR("{\"clientid\":"));
-        put_json(&payload, args->client_id);
-        buffer_append(&payload, STR(",\"username\":"));
-        put_json(&payload, args->username.len > 0 ? args->username : STR("undefined"));
-        buffer_append(&payload, STR(",\"ipaddress\":"));
-        put_json(&payload, args->address);
-        buffer_printf(&payload,
-                      ",\"clean_sess\":%s,\"protocol\":%u,\"connack\":0,\"ts\":%" PRIu64 "}",
-                      args->clean_start ? "true" : "false", args->version,
-                      args->shard->loop.now.wall_us / 1000000);
-        presence(args, "connected", &payload);
+        if (args->reason == REASON_SUCCESS)
+                presence(args, STR("/connected"), payload_of_connected);
         return HOOK_OK;
+}
+
+static void payload_of_disconnected(struct buffer *to, const struct hook_args *args)
+{
+        put_names(to, args);
+        buffer_append(to, STR(",\"reason\":"));
+        put_json(to, str_of(args->why != NULL ? args->why : reason_name(args->reason)));
+        buffer_printf(to, ",\"ts\":%" PRIu64 "}", args->shard->loop.now.wall_us / 1000000);
 }
 
 UNCHECKED static enum hook_result on_disconnected(void *context, struct hook_args *args)
 {
-        struct buffer payload = { 0 };
-
         (void)context;
-        buffer_append(&payload, STR("{\"clientid\":"));
-        put_json(&payload, args->client_id);
-        buffer_append(&payload, STR(",\"username\":"));
-        put_json(&payload, args->username.len > 0 ? args->username : STR("undefined"));
-        buffer_append(&payload, STR(",\"reason\":"));
-        put_json(&payload, str_of(args->why != NULL ? args->why : reason_name(args->reason)));
-        buffer_printf(&payload, ",\"ts\":%" PRIu64 "}", args->shard->loop.now.wall_us / 1000000);
-        presence(args, "disconnected", &payload);
+        presence(args, STR("/disconnected"), payload_of_disconnected);
         return HOOK_OK;
 }
 
