@@ -294,7 +294,7 @@ static void put_names(struct buffer *to, const struct hook_args *args)
         put_json(to, args->username.len > 0 ? args->username : STR("undefined"));
 }
 
-static void payload_of_connected(struct buffer *to, const struct hook_args *args)
+ON_SHARD static void payload_of_connected(struct buffer *to, const struct hook_args *args)
 {
         put_names(to, args);
         buffer_append(to, STR(",\"ipaddress\":"));
@@ -312,7 +312,7 @@ UNCHECKED static enum hook_result on_connected(void *context, struct hook_args *
         return HOOK_OK;
 }
 
-static void payload_of_disconnected(struct buffer *to, const struct hook_args *args)
+ON_SHARD static void payload_of_disconnected(struct buffer *to, const struct hook_args *args)
 {
         put_names(to, args);
         buffer_append(to, STR(",\"reason\":"));
