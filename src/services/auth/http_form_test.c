@@ -114,8 +114,8 @@ TEST(parameters_have_names)
                 const char *params;
                 bool        good;
         } rows[] = {
-                { "", true },        { "a=1", true },      { "a=", true },   { "a=1, b=%u ,", true },
-                { "a=b=c", true },   { "a", false },       { "=1", false },  { "a=1,b", false },
+                { "", true },  { "a=1", true }, { "a=", true }, { "a=1, b=%u ,", true },
+                { "a", false }, { "=1", false }, { "a=b=c", true }, { "a=1,b", false },
         };
         const struct row *row;
 
