@@ -64,6 +64,7 @@ bool loop_turn(struct loop *loop, int wait_ms)
         did |= poll_tell(loop->config.poll) > 0;
         did |= run_chores(loop, &put_off);
         did |= wheel_advance(&loop->wheel, loop->now.mono_ms, loop) > 0;
+        did |= post_outgoing(loop);     /* before anybody outside can know of what it says */
         did |= run_chores(loop, &loop->turn_end);
         did |= post_outgoing(loop);
         did |= reclaim_turn_end(loop);

@@ -4,8 +4,11 @@
  *      2. mail that lay in the mailbox, in one batch of at most TURN_PARCELS_MAX parcels
  *      3. ready descriptors, each with the budget of its owner; chores that the last turn put off
  *      4. due timers
- *      5. chores of the turn's end (dirty clients write); then one post per loop written to
+ *      5. one post per loop written to; chores of the turn's end (dirty clients write); one post
+ *         more for what these have written
  *
+ * So mail lies in its mailbox before a client is told what it says: who subscribes on another shard
+ * after an acknowledgement finds what was retained by it, for its query lies behind.
  * Handlers append; the end of the turn writes. All loops of a group can be turned by one thread in
  * any order, which is what the simulator does.
  */
@@ -77,8 +80,8 @@ bool loop_turn(struct loop *loop, int wait_ms);
 void loop_run(struct loop *loop);       /* turns until loop_stop() */
 void loop_stop(struct loop *loop);      /* any thread */
 
-/* A zeroed mail of `size` bytes to loop `to` (itself included), posted at the end of the turn.
- * Valid until the next mail to the same loop; NULL without memory. */
+/* A zeroed mail of `size` bytes to loop `to` (itself included), posted towards the end of the
+ * turn. Valid until the next mail to the same loop; NULL without memory. */
 void *loop_mail(struct loop *loop, unsigned to, const struct mail_ops *ops, size_t size) ON_SHARD;
 
 /* The same from outside of the group, with mails from MAIL_FROM_OUTSIDE: posted at once; takes the

@@ -244,6 +244,41 @@ TEST(mail_of_a_turn_is_posted_once_for_each_loop)
         group_deinit(&group);
 }
 
+struct look {
+        struct chore chore;
+        struct loop *at;
+        size_t       bytes;             /* that lay there */
+};
+
+static void on_look(struct loop *loop, struct chore *chore)
+{
+        struct look *look = list_entry(chore, struct look, chore);
+
+        on_shard(loop);
+        look->bytes = mailbox_bytes(&look->at->mailbox);
+        EXPECT(send_note(loop, look->at->config.id, 'z', 0));
+}
+
+/* What a chore of the turn's end writes to a socket may be known before the chore has ended. */
+TEST(mail_is_posted_before_the_turn_s_end_speaks)
+{
+        struct group group;
+        struct look  look = { .chore.run = on_look };
+
+        group_init(&group, 2);
+        nothing_happened();
+        look.at = group.loops[1];
+        send_by_hand(group.loops[0], 1, 'a', 0);
+        role_claim(group.loops[0]);
+        loop_at_turn_end(group.loops[0], &look.chore);
+        role_leave();
+        EXPECT(loop_turn(group.loops[0], 0));
+        EXPECT_EQ(look.bytes, sizeof(struct note));
+        EXPECT(loop_turn(group.loops[1], 0));
+        EXPECT_EVENTS("az");                    /* nor is it late itself */
+        group_deinit(&group);
+}
+
 TEST(mail_from_outside_is_posted_at_once)
 {
         struct group   group;
@@ -471,6 +506,7 @@ SUITE(loop,
       CASE(a_chore_put_off_runs_once_in_the_next_turn),
       CASE(the_clock_is_read_once_a_turn_and_never_goes_back),
       CASE(mail_of_a_turn_is_posted_once_for_each_loop),
+      CASE(mail_is_posted_before_the_turn_s_end_speaks),
       CASE(mail_from_outside_is_posted_at_once),
       CASE(a_turn_delivers_a_bounded_number_of_parcels),
       CASE(without_memory_a_mail_is_refused_and_the_others_go),
