@@ -61,8 +61,10 @@ class Watcher:
 
     def __init__(self, port, name="watcher"):
         self.client = wire.Client(port, name, 4, clean=True)
-        self.client.subscribe("$SYS/brokers/+/stats/+/count", 0)
-        self.client.subscribe("$SYS/brokers/+/memory/held", 0)
+        # In one packet: between two, a message may come.
+        self.client.send(wire.subscribe(1, "$SYS/brokers/+/stats/+/count", 0, 4,
+                                        "$SYS/brokers/+/memory/held"))
+        self.client.take(wire.SUBACK)
 
     def read(self):
         """A whole round of them."""
