@@ -38,7 +38,7 @@ TEST(what_is_no_request_is_refused)
 {
         static const char *const rows[] = {
                 "\"", "\"a", "a \"b\\\"", "\"\\n\"", "\"\\x4\"", "\"\\x4g\"", "\"\\", "\"a\"b",
-                "a\"b", "a\x01" "b", "a\x7f",
+                "a\"b", "a\001b", "a\x7f",
         };
         const char *const *row;
 
