@@ -24,6 +24,7 @@ enum {
         OUTPUT_CHUNK_BYTES     = 63 * 64,       /* pieces that output buffers are made of: an odd
                                                  * number of cache lines, or the first of each
                                                  * would meet in one set of the cache */
+        OUTPUT_SHORT_CHUNK_BYTES = 15 * 64,     /* the first of an output; likewise */
         OUTPUT_REFERENCE_BYTES = 8192,          /* larger payloads are referenced, not copied */
 
         RETAINED_BATCH_MAX     = 64,            /* retained messages per reply to a subscriber */

@@ -173,7 +173,8 @@ static void chunk_give(struct slab_chunk *chunk, void *object)
                 list_push_front(&slab->chunks, &chunk->in_slab);
         if (chunk->used > 0)
                 return;
-        if (slab->objects_room - slab->chunk_objects >= slab->chunk_objects) {
+        if (slab->objects_room - slab->chunk_objects >=
+            slab->chunk_objects * (1 + slab->chunks_kept)) {
                 chunk_free(chunk);
                 return;
         }

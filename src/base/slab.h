@@ -1,6 +1,6 @@
 /* Objects of one size for one thread: no lock, no size to remember. Memory is taken in chunks, each
  * with a free list of its own; a chunk that has become empty is given back when the others have
- * room for another chunk's worth of objects.
+ * room for another chunk's worth of objects, or as many as are to be kept.
  *
  *      slab.chunks -> chunk -> chunk -> …      those with room; full ones are in no list
  *
@@ -24,6 +24,8 @@ struct slab {
         uint32_t    objects_used;
         uint32_t    objects_room;       /* free ones in all chunks */
         uint32_t    chunk_objects;      /* how many one chunk holds */
+        uint32_t    chunks_kept;        /* beyond one, though they are empty: for what comes and
+                                         * goes by the thousand in every turn; its owner sets it */
         bool        plain;              /* no chunks: see above */
         struct list chunks;
 };

@@ -6,7 +6,10 @@
 
 #include "base/limits.h"
 
-enum { IOVECS = 64 };
+enum {
+        IOVECS            = 64,
+        SHORT_CHUNKS_KEPT = 16,         /* of the slab's: 1 MiB, for some thousand short ones */
+};
 
 /* Chunk or reference: the bytes lie at `from`. */
 struct piece {
@@ -16,15 +19,21 @@ struct piece {
         size_t          len;
 };
 
+/* The first one of an output is short, if that will do: a fan-out to thousands begins one for each
+ * of them in every turn. */
 struct chunk {
         struct piece piece;
-        char         bytes[OUTPUT_CHUNK_BYTES - sizeof(struct piece)];
+        size_t       size;              /* of the bytes; tells short ones from long ones */
+        char         bytes[];
 };
 
-static_assert(sizeof(struct chunk) == OUTPUT_CHUNK_BYTES, "a chunk is what the limit says");
+enum {
+        SHORT_SIZE = OUTPUT_SHORT_CHUNK_BYTES - sizeof(struct chunk),
+        LONG_SIZE  = OUTPUT_CHUNK_BYTES - sizeof(struct chunk),
+};
 
 static struct chunk *last_chunk(const struct output *output);
-static struct chunk *tail_with_room(struct output *output);
+static struct chunk *tail_with_room(struct output *output, size_t wanted);
 static char         *end_of(struct chunk *chunk);
 static size_t        room_of(const struct chunk *chunk);
 static void          piece_free(struct output *output, struct piece *piece);
@@ -32,13 +41,16 @@ static void          written(struct output *output, size_t count);
 
 void output_pool_init(struct output_pool *pool)
 {
-        slab_init(&pool->chunks, "output_chunk", sizeof(struct chunk), 0);
+        slab_init(&pool->chunks, "output_chunk", OUTPUT_CHUNK_BYTES, 0);
+        slab_init(&pool->short_chunks, "output_short_chunk", OUTPUT_SHORT_CHUNK_BYTES, 0);
+        pool->short_chunks.chunks_kept = SHORT_CHUNKS_KEPT;
         slab_init(&pool->references, "output_reference", sizeof(struct piece), 0);
 }
 
 void output_pool_deinit(struct output_pool *pool)
 {
         slab_deinit(&pool->chunks);
+        slab_deinit(&pool->short_chunks);
         slab_deinit(&pool->references);
 }
 
@@ -58,7 +70,7 @@ void output_drop(struct output *output)
 bool output_write(struct output *output, struct str bytes)
 {
         while (bytes.len > 0 && !output->failed) {
-                struct chunk *chunk = tail_with_room(output);
+                struct chunk *chunk = tail_with_room(output, bytes.len);
 
                 if (chunk == NULL)
                         break;
@@ -83,7 +95,7 @@ bool output_write_parts(struct output *output, const struct str *parts, unsigned
         for (unsigned i = 0; i < count; i++)
                 size += parts[i].len;
         if (chunk == NULL && !output->failed)
-                chunk = tail_with_room(output);
+                chunk = tail_with_room(output, size);
         if (chunk == NULL || room_of(chunk) < size || output->failed) {
                 for (unsigned i = 0; i < count; i++)
                         output_write(output, parts[i]);
@@ -151,17 +163,20 @@ static struct chunk *last_chunk(const struct output *output)
         return last->message == NULL ? (struct chunk *)(void *)last : NULL;
 }
 
-/* The last piece, if it is a chunk that has room, or a new one; NULL without memory. */
-static struct chunk *tail_with_room(struct output *output)
+/* The last piece, if it is a chunk that has room, or a new one, for so many bytes if it can be.
+ * NULL without memory. */
+static struct chunk *tail_with_room(struct output *output, size_t wanted)
 {
-        struct chunk *chunk = last_chunk(output);
+        struct chunk *chunk    = last_chunk(output);
+        bool          is_short = list_empty(&output->pieces) && wanted <= SHORT_SIZE;
 
         if (chunk != NULL && room_of(chunk) > 0)
                 return chunk;
-        chunk = slab_take(&output->pool->chunks);
+        chunk = slab_take(is_short ? &output->pool->short_chunks : &output->pool->chunks);
         if (chunk == NULL)
                 return NULL;
         chunk->piece = (struct piece){ .from = chunk->bytes };
+        chunk->size  = is_short ? SHORT_SIZE : LONG_SIZE;
         list_push_back(&output->pieces, &chunk->piece.in_output);
         return chunk;
 }
@@ -173,7 +188,7 @@ static char *end_of(struct chunk *chunk)
 
 static size_t room_of(const struct chunk *chunk)
 {
-        return sizeof chunk->bytes - (size_t)(chunk->piece.from - chunk->bytes) - chunk->piece.len;
+        return chunk->size - (size_t)(chunk->piece.from - chunk->bytes) - chunk->piece.len;
 }
 
 static void piece_free(struct output *output, struct piece *piece)
@@ -182,6 +197,8 @@ static void piece_free(struct output *output, struct piece *piece)
         if (piece->message != NULL) {
                 message_put(piece->message);
                 slab_free(&output->pool->references, piece);
+        } else if (((struct chunk *)(void *)piece)->size == SHORT_SIZE) {
+                slab_free(&output->pool->short_chunks, piece);
         } else {
                 slab_free(&output->pool->chunks, piece);
         }

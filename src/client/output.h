@@ -16,7 +16,7 @@
 #include "net/transport.h"
 
 struct output_pool {
-        struct slab chunks;
+        struct slab chunks, short_chunks;
         struct slab references;
 };
 
