@@ -395,11 +395,10 @@ static const struct status *status_of(unsigned status)
 }
 
 /* RFC 6455, section 4.2.2: proof that this request was read, and as one for a WebSocket. */
-static bool write_accept(struct str key, struct buffer *to)
+bool upgrade_proof(struct str key, char to[static UPGRADE_PROOF_SIZE])
 {
         static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
         unsigned char     digest[EVP_MAX_MD_SIZE];
-        unsigned char     text[EVP_MAX_MD_SIZE * 2];
         char              proof[KEY_CHARS + sizeof guid];
         unsigned          size = 0;
 
@@ -407,8 +406,16 @@ static bool write_accept(struct str key, struct buffer *to)
         memcpy(proof + KEY_CHARS, guid, sizeof guid);
         if (EVP_Digest(proof, sizeof proof - 1, digest, &size, EVP_sha1(), NULL) != 1)
                 return false;
-        EVP_EncodeBlock(text, digest, (int)size);
-        return buffer_printf(to, "Sec-WebSocket-Accept: %s\r\n", (const char *)text);
+        EVP_EncodeBlock((unsigned char *)to, digest, (int)size);
+        return true;
+}
+
+static bool write_accept(struct str key, struct buffer *to)
+{
+        char proof[UPGRADE_PROOF_SIZE];
+
+        return upgrade_proof(key, proof) &&
+               buffer_printf(to, "Sec-WebSocket-Accept: %s\r\n", proof);
 }
 
 bool upgrade_write(const struct upgrade_answer *answer, struct buffer *to)

@@ -11,6 +11,7 @@
 enum {
         UPGRADE_BYTES_MAX = 8192, /* of a request */
         UPGRADE_FIELDS_MAX = 64,
+        UPGRADE_PROOF_SIZE = 29,
 };
 
 /* What a listener lets in. The strings are its owner's and outlive whoever looks at them; lists
@@ -49,6 +50,10 @@ void upgrade_judge(struct str request, const struct upgrade_rules *rules,
 
 /* One that is not a request, or too large for one. */
 void upgrade_refuse(struct upgrade_answer *out, unsigned status, const char *why);
+
+/* What a server shows to have understood a key of 24 characters; with a NUL. False without
+ * memory. */
+bool upgrade_proof(struct str key, char to[static UPGRADE_PROOF_SIZE]);
 
 /* Appends the HTTP response. False without memory. */
 bool upgrade_write(const struct upgrade_answer *answer, struct buffer *to);

@@ -160,6 +160,28 @@ def test_tls(daemons, tmp_path):
     assert done.returncode == 1 and "2 x TLS: " in done.stdout
 
 
+@pytest.mark.parametrize("kind", ["ws", "wss"])
+def test_websocket(daemons, tmp_path, kind):
+    cert, key = Authority(tmp_path).issue("server")
+    port, tls = daemon.free_port(), ("--insecure",) if kind == "wss" else ()
+    options = {f"listener.{kind}.web": f"127.0.0.1:{port}", f"listener.{kind}.web.path": "/here"}
+    if tls:
+        options |= {f"listener.{kind}.web.certfile": cert, f"listener.{kind}.web.keyfile": key}
+    broker = daemons(str(tmp_path / "data"), **options).start()
+    there = ("--ws-path", "/here", *tls)
+    for version, qos, size in (("3.1", 0, 16), ("3.1.1", 2, 1000), ("5", 1, 70000)):
+        result = measure(port, "pair", "-c", 4, "-n", 1000, "-q", qos, "-s", size, "-V", version,
+                         *there)
+        assert result["published"] == result["delivered"] == 1000 and whole(result)
+    assert measure(port, "churn", "-n", 20, *there)["connect"]["ok"] >= 20
+    assert measure(port, "conn", "-c", 2, "-d", 2.5, "-k", 1, *there)["connections"] == 2
+    done = run(port, "conn", "-c", 2, "--ws", *tls)
+    assert done.returncode == 1 and "2 x WebSocket: the answer is 404 Not Found" in done.stdout
+    if not tls:
+        done = run(broker.port, "conn", "-c", 2, "--ws")
+        assert done.returncode == 1 and "2 x closed: by the broker" in done.stdout
+
+
 class Proxy:
     """Passes bytes on to a broker, but for one PUBLISH in `every` that goes to a client."""
 

@@ -33,6 +33,7 @@ static const char help[] =
         "  -C, --clean true|false              whether sessions begin anew (true)\n"
         "  -x, --expiry SECONDS                session expiry interval of MQTT 5\n"
         "  --tls  --cafile FILE  --cert FILE  --key FILE  --insecure    TLS; port 8883\n"
+        "  --ws  --ws-path PATH                WebSocket, with TLS wss; port 8083, 8084; /mqtt\n"
         "  --prefix TEXT                       of client ids: TEXT-p0, TEXT-s0 ...\n"
         "  --ifaddr LIST                       source addresses: beyond 28000 connections one is\n"
         "                                      not enough: 127.0.0.2-127.0.0.9,10.0.0.7\n"

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "mqtt/decode.h"
 #include "mqtt/encode.h"
@@ -31,11 +30,9 @@ static void let_go(struct link *link)
 {
         struct worker *worker = link->worker;
 
-        SSL_free(link->tls);
-        link->tls = NULL;
-        if (link->fd >= 0)
-                close(link->fd);
-        link->fd      = -1;
+        channel_close(&link->channel);
+        web_free(link->web);
+        link->web     = NULL;
         link->blocked = false;
         if (link->state == LINK_READY)
                 stop_listening(link);
@@ -51,6 +48,8 @@ static void let_go(struct link *link)
 }
 
 static void gone(struct link *link);
+static bool is_framed(const struct link *link);
+static void dispatch(struct link *link, struct str bytes);
 
 void link_fail(struct link *link, const char *where, const char *why)
 {
@@ -70,12 +69,15 @@ void link_fail(struct link *link, const char *where, const char *why)
 static void say_bye(struct link *link)
 {
         const struct disconnect_packet bye = { .reason = REASON_SUCCESS };
+        char                           control[WEB_CONTROL_SIZE];
         void                          *to;
 
         if (link->blocked || (to = link_room(link, PACKET_SPARE)) == NULL)
                 return;
         link_wrote(link, encode_disconnect(to, PACKET_SPARE, options_of(link)->version, &bye));
         link_flush(link);
+        if (is_framed(link))
+                dispatch(link, web_close(link->web, control));
 }
 
 void link_close(struct link *link)
@@ -92,9 +94,7 @@ void link_leave(struct link *link)
                 return;
         stop_listening(link);
         link->state = LINK_LEAVING;
-        if (link->tls != NULL)
-                SSL_shutdown(link->tls);
-        shutdown(link->fd, SHUT_WR);
+        channel_end(&link->channel);
 }
 
 /* The broker has closed after us. */
@@ -110,12 +110,21 @@ static void gone(struct link *link)
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
+/* What it sends goes in frames. */
+static bool is_framed(const struct link *link)
+{
+        return link->web != NULL && web_is_open(link->web);
+}
+
 void *link_room(struct link *link, size_t size)
 {
-        struct buffer *out = &link->worker->out;
+        struct buffer *out  = &link->worker->out;
+        size_t         room = is_framed(link) && buffer_len(out) == 0 ? WEB_ROOM : 0;
 
-        if (buffer_reserve(out, size))
+        if (buffer_reserve(out, room + size)) {
+                out->len += room;
                 return out->bytes + out->len;
+        }
         link_fail(link, "send", "there is no memory");
         return NULL;
 }
@@ -131,56 +140,47 @@ static void watch(struct link *link, uint32_t events)
 {
         struct epoll_event event = { .events = events, .data.ptr = link };
 
-        if (epoll_ctl(link->worker->epoll, EPOLL_CTL_MOD, link->fd, &event) != 0)
+        if (epoll_ctl(link->worker->epoll, EPOLL_CTL_MOD, link->channel.fd, &event) != 0)
                 link_fail(link, "epoll", strerror(errno));
-}
-
-static const char *why_of(const struct link *link)
-{
-        return link->tls != NULL && errno == EPROTO ? secure_why(link->tls) : strerror(errno);
 }
 
 /* How many of these bytes the kernel took; -1: the link has failed. */
 static ssize_t pass(struct link *link, struct str bytes)
 {
-        size_t done = 0;
+        ssize_t sent = channel_write(&link->channel, bytes);
 
-        while (done < bytes.len) {
-                struct str rest = str_skip(bytes, done);
-                ssize_t    sent = link->tls != NULL
-                                          ? secure_write(link->tls, rest.ptr, rest.len)
-                                          : send(link->fd, rest.ptr, rest.len, MSG_NOSIGNAL);
+        if (sent < 0)
+                link_fail(link, "send", channel_why(&link->channel));
+        return sent;
+}
 
-                if (sent >= 0) {
-                        done += (size_t)sent;
-                } else if (errno == EAGAIN) {
-                        break;
-                } else if (errno != EINTR) {
-                        link_fail(link, "send", why_of(link));
-                        return -1;
-                }
-        }
-        return (ssize_t)done;
+/* What the kernel does not take waits for it. */
+static void dispatch(struct link *link, struct str bytes)
+{
+        ssize_t sent = 0;
+
+        if (bytes.len == 0 || link->channel.fd < 0)
+                return;
+        link->sent_us = stamp_now();
+        if (!link->blocked)
+                sent = pass(link, bytes);
+        if (sent < 0 || (size_t)sent == bytes.len)
+                return;
+        if (!buffer_append(&link->out, str_skip(bytes, (size_t)sent)))
+                link_fail(link, "send", "there is no memory");
+        else if (!link->blocked)
+                watch(link, EPOLLIN | EPOLLOUT);
+        link->blocked = link->channel.fd >= 0;
 }
 
 void link_flush(struct link *link)
 {
         struct buffer *out   = &link->worker->out;
         struct str     bytes = buffer_str(out);
-        ssize_t        sent  = 0;
 
-        if (bytes.len > 0 && link->fd >= 0) {
-                link->sent_us = stamp_now();
-                if (!link->blocked)
-                        sent = pass(link, bytes);
-                if (sent >= 0 && (size_t)sent < bytes.len) {
-                        if (!buffer_append(&link->out, str_skip(bytes, (size_t)sent)))
-                                link_fail(link, "send", "there is no memory");
-                        else if (!link->blocked)
-                                watch(link, EPOLLIN | EPOLLOUT);
-                        link->blocked = link->fd >= 0;
-                }
-        }
+        if (is_framed(link) && bytes.len > 0)
+                bytes = web_frame(link->web, out->bytes + out->start, bytes.len);
+        dispatch(link, bytes);
         buffer_consume(out, buffer_len(out));
 }
 
@@ -227,12 +227,12 @@ void link_dial(struct link *link)
         worker->dialling++;
         link->state    = LINK_DIALLING;
         link->began_us = stamp_now();
-        link->fd       = dial_start(&worker->run->dial, before + link->number);
-        if (link->fd < 0)
+        link->channel.fd = dial_start(&worker->run->dial, before + link->number);
+        if (link->channel.fd < 0)
                 link_fail(link, "connect",
                           errno == EADDRNOTAVAIL ? "no port is left; --ifaddr gives more addresses"
                                                  : strerror(errno));
-        else if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, link->fd, &event) != 0)
+        else if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, link->channel.fd, &event) != 0)
                 link_fail(link, "epoll", strerror(errno));
 }
 
@@ -275,23 +275,53 @@ static void greet(struct link *link)
         link_flush(link);
 }
 
+/* Asks for a WebSocket; greet() follows when it is open. */
+static void upgrade(struct link *link)
+{
+        const struct bench_options *options = options_of(link);
+        size_t size = WEB_REQUEST_SIZE + strlen(options->host) + strlen(options->ws_path);
+        void  *to   = link_room(link, size);
+
+        if (to == NULL)
+                return;
+        link->web = web_new();
+        if (link->web == NULL) {
+                link_fail(link, "WebSocket", "there is no memory");
+                return;
+        }
+        link->state = LINK_UPGRADING;
+        watch(link, EPOLLIN);
+        link_wrote(link, web_request(link->web, options, to, size));
+        link_flush(link);
+}
+
+/* There is a stream of bytes, as it was asked for. */
+static void on_stream(struct link *link)
+{
+        if (options_of(link)->ws)
+                upgrade(link);
+        else
+                greet(link);
+}
+
 static void secure(struct link *link)
 {
         bool writes;
 
-        if (secure_handshake(link->tls, &writes) == 1)
-                greet(link);
+        if (secure_handshake(link->channel.tls, &writes) == 1)
+                on_stream(link);
         else if (errno == EAGAIN)
                 watch(link, writes ? EPOLLIN | EPOLLOUT : EPOLLIN);
         else
-                link_fail(link, "TLS", secure_why(link->tls));
+                link_fail(link, "TLS", secure_why(link->channel.tls));
 }
 
 static void begin_tls(struct link *link)
 {
         link->state = LINK_SECURING;
-        link->tls = secure_new(link->worker->run->dial.tls, options_of(link), link->fd);
-        if (link->tls == NULL)
+        link->channel.tls = secure_new(link->worker->run->dial.tls, options_of(link),
+                                       link->channel.fd);
+        if (link->channel.tls == NULL)
                 link_fail(link, "TLS", "there is no memory");
         else
                 secure(link);
@@ -302,13 +332,13 @@ static void on_dialled(struct link *link)
         int       failed = 0;
         socklen_t size   = sizeof(failed);
 
-        getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &failed, &size);
+        getsockopt(link->channel.fd, SOL_SOCKET, SO_ERROR, &failed, &size);
         if (failed != 0)
                 link_fail(link, "connect", strerror(failed));
         else if (link->worker->run->dial.tls != NULL)
                 begin_tls(link);
         else
-                greet(link);
+                on_stream(link);
 }
 
 static void be_ready(struct link *link, uint64_t now_us)
@@ -456,37 +486,90 @@ static size_t take_packets(struct link *link, struct str bytes, uint64_t now_us)
         return taken;
 }
 
+static void keep(struct link *link, struct str bytes)
+{
+        if (!buffer_append(&link->in, bytes))
+                link_fail(link, "received", "there is no memory");
+}
+
+/* What the frames asked for, when the packets in them were taken. */
+static void heed_frames(struct link *link)
+{
+        char control[WEB_CONTROL_SIZE];
+
+        if (link->state == LINK_LEAVING)
+                return;
+        if (web_is_closed(link->web)) {
+                link_fail(link, "closed", "by the broker");
+                return;
+        }
+        link_flush(link);
+        if (link->web != NULL)
+                dispatch(link, web_pong(link->web, control));
+}
+
+/* The last `fresh` of `size` bytes have come now; those before are the beginning of a packet. */
+static void take(struct link *link, char *bytes, size_t size, size_t fresh)
+{
+        size_t taken, old = size - fresh;
+
+        if (link->web != NULL && !web_take(link->web, bytes + old, &fresh)) {
+                link_fail(link, "WebSocket", web_why(link->web));
+                return;
+        }
+        size  = old + fresh;
+        taken = take_packets(link, str_from(bytes, size), stamp_now());
+        if (link->state != LINK_CLOSED && taken < size)
+                keep(link, str_from(bytes + taken, size - taken));
+        if (link->web != NULL)
+                heed_frames(link);
+}
+
+static void on_answer(struct link *link, char *bytes, size_t size)
+{
+        struct str rest = str_from(bytes, size);
+
+        switch (web_answer(link->web, &rest)) {
+        case WEB_PARTIAL:
+                keep(link, rest);
+                break;
+        case WEB_REFUSED:
+                link_fail(link, "WebSocket", web_why(link->web));
+                break;
+        case WEB_OPEN:
+                greet(link);
+                if (link->state != LINK_CLOSED)
+                        take(link, bytes + size - rest.len, rest.len, rest.len);
+                break;
+        }
+}
+
 /* One read: what has come in part before is put in front of it. */
 static void receive(struct link *link)
 {
         struct worker *worker = link->worker;
         struct str     kept   = buffer_str(&link->in);
-        size_t         taken;
+        size_t         old    = kept.len;
         ssize_t        got;
 
-        if (kept.len >= worker->in_size) {
+        if (old >= worker->in_size) {
                 link_fail(link, "received", "a packet that is too large");
                 return;
         }
-        if (kept.len > 0)
-                memcpy(worker->in, kept.ptr, kept.len);
-        if (link->tls != NULL)
-                got = secure_read(link->tls, worker->in + kept.len, worker->in_size - kept.len);
-        else
-                got = recv(link->fd, worker->in + kept.len, worker->in_size - kept.len, 0);
+        if (old > 0)
+                memcpy(worker->in, kept.ptr, old);
+        got = channel_read(&link->channel, worker->in + old, worker->in_size - old);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (got <= 0) {
-                link_fail(link, "closed", got < 0 ? why_of(link) : "by the broker");
+                link_fail(link, "closed", got < 0 ? channel_why(&link->channel) : "by the broker");
                 return;
         }
         buffer_deinit(&link->in);
-        got += (ssize_t)kept.len;
-        taken = take_packets(link, str_from(worker->in, (size_t)got), stamp_now());
-        if (link->state == LINK_CLOSED || taken == (size_t)got)
-                return;
-        if (!buffer_append(&link->in, str_from(worker->in + taken, (size_t)got - taken)))
-                link_fail(link, "received", "there is no memory");
+        if (link->state == LINK_UPGRADING)
+                on_answer(link, worker->in, old + (size_t)got);
+        else
+                take(link, worker->in, old + (size_t)got, (size_t)got);
 }
 
 void link_event(struct link *link, uint32_t events)
@@ -502,7 +585,7 @@ void link_event(struct link *link, uint32_t events)
         if ((events & ~(uint32_t)EPOLLOUT) != 0 && link->state != LINK_CLOSED) {
                 do
                         receive(link);
-                while (link->tls != NULL && SSL_pending(link->tls) > 0);
+                while (channel_has_more(&link->channel));
         }
         if ((events & EPOLLOUT) != 0 && link->blocked)
                 unblock(link);

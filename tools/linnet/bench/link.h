@@ -1,6 +1,7 @@
 /* One connection to the broker. Its worker's thread only.
  *
- *      NEW -> DIALLING (-> SECURING) -> CONNECTING -> SUBSCRIBING -> READY -> LEAVING -> CLOSED
+ *      NEW -> DIALLING (-> SECURING) (-> UPGRADING)
+ *          -> CONNECTING -> SUBSCRIBING -> READY -> LEAVING -> CLOSED
  *
  * It owns memory while a packet has come in part or the kernel takes no more. */
 #ifndef LINNET_TOOLS_LINNET_BENCH_LINK_H
@@ -12,14 +13,17 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
+#include "channel.h"
 #include "publisher.h"
 #include "run.h"
 #include "subscriber.h"
+#include "web.h"
 
 struct worker;
 
 enum link_state {
-        LINK_NEW, LINK_DIALLING, LINK_SECURING, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY,
+        LINK_NEW, LINK_DIALLING, LINK_SECURING, LINK_UPGRADING, LINK_CONNECTING,
+        LINK_SUBSCRIBING, LINK_READY,
         LINK_LEAVING,           /* it has sent DISCONNECT, and waits for the broker to close */
         LINK_CLOSED,            /* and may be dialled again */
 };
@@ -28,13 +32,13 @@ struct link {
         struct worker  *worker;
         enum role       role;
         enum link_state state;
-        int             fd;             /* -1: none */
+        struct channel  channel;
         uint32_t        number;         /* among those of its role, in the whole run */
         uint16_t        last_id;
         bool            blocked;        /* `out` waits for the kernel */
         uint64_t        began_us;
         uint64_t        sent_us;        /* something, last */
-        SSL            *tls;            /* owned; NULL: plain */
+        struct web     *web;            /* owned; NULL: no WebSocket, or not yet */
         struct list     waiting;        /* to be dialled, in its worker's list */
         struct buffer   in;             /* the beginning of a packet */
         struct buffer   out;

@@ -48,6 +48,8 @@ static const struct option options[] = {
         { "", "--cert", KIND_TEXT, AT(cert), 0, 0 },
         { "", "--key", KIND_TEXT, AT(key), 0, 0 },
         { "", "--insecure", KIND_FLAG, AT(insecure), 0, 0 },
+        { "", "--ws", KIND_FLAG, AT(ws), 0, 0 },
+        { "", "--ws-path", KIND_TEXT, AT(ws_path), 0, 0 },
         { "", "--ifaddr", KIND_TEXT, AT(ifaddr), 0, 0 },
         { "-c", "--count", KIND_NUMBER, AT(count), 1, BENCH_CONNECTIONS_MAX },
         { "", "--publishers", KIND_NUMBER, AT(publishers), 1, BENCH_CONNECTIONS_MAX },
@@ -251,6 +253,20 @@ static const struct {
         [BENCH_CHURN]  = { 0, 10, false, true },
 };
 
+/* How it gets to the broker. */
+static bool settle_web(struct bench_options *o)
+{
+        o->ws = o->ws || o->ws_path != NULL;
+        if (o->port == 0)
+                o->port = o->ws ? (o->tls ? 8084 : 8083) : o->tls ? 8883 : 1883;
+        if (o->ws_path == NULL)
+                o->ws_path = "/mqtt";
+        for (const char *at = o->ws_path; *at != '\0'; at++)
+                if (*at <= ' ' || *at > '~')
+                        return complain("--ws-path", "a path of visible ASCII");
+        return o->ws_path[0] == '/' || complain("--ws-path", "it begins with /");
+}
+
 static bool settle_crowd(struct bench_options *o)
 {
         bool publishes  = crowds[o->mode].publishers > 0;
@@ -393,8 +409,5 @@ bool bench_options_parse(struct bench_options *to, int argc, char **argv)
         if (!parse_words(to, argc - has_mode, argv + has_mode))
                 return false;
         to->tls = to->tls || to->cafile != NULL || to->cert != NULL || to->insecure;
-        if (to->port == 0)
-                to->port = to->tls ? 8883 : 1883;
-        return settle_crowd(to) &&
-               settle_pace(to) && settle_names(to);
+        return settle_web(to) && settle_crowd(to) && settle_pace(to) && settle_names(to);
 }

@@ -44,6 +44,8 @@ struct bench_options {
         bool        keep_session;
         bool        tls;
         bool        insecure;
+        bool        ws;
+        const char *ws_path;
         const char *cafile;                     /* NULL: the machine's authorities */
         const char *cert;                       /* NULL: none of ours */
         const char *key;

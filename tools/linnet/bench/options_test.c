@@ -62,6 +62,9 @@ TEST(a_count_is_of_what_there_are_many)
         EXPECT(o.retain && o.qos == 0 && o.messages == 10000);
         EXPECT(parse(&o, "conn --cafile a.pem"));
         EXPECT(o.tls && o.port == 8883);
+        EXPECT(parse(&o, "conn --ws") && o.ws && o.port == 8083);
+        EXPECT(parse(&o, "conn --ws-path /a?b=c --tls") && o.ws && o.port == 8084);
+        EXPECT(!parse(&o, "conn --ws-path mqtt") && !parse(&o, "conn --ws-path /a\r\nb"));
         EXPECT(parse(&o, "sub"));
         EXPECT(o.publishers == 0 && o.subscribers == 10);
 }

@@ -23,7 +23,7 @@ static const char *version_text(enum mqtt_version version)
 static json_t *options_of(const struct bench_options *o)
 {
         return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:s, s:s?, s:I,"
-                         " s:f, s:f, s:I, s:b, s:b, s:s?}",
+                         " s:f, s:f, s:I, s:b, s:b, s:b, s:s?}",
                          "host", o->host, "port", (json_int_t)o->port,
                          "version", version_text(o->version), "qos", (json_int_t)o->qos,
                          "publishers", (json_int_t)o->publishers,
@@ -33,7 +33,8 @@ static json_t *options_of(const struct bench_options *o)
                          "size", (json_int_t)o->size, "topic", o->topic, "filter", o->filter,
                          "messages", (json_int_t)o->messages, "duration_s", o->duration_s,
                          "warmup_s", o->warmup_s, "threads", (json_int_t)o->threads,
-                         "retain", (int)o->retain, "tls", (int)o->tls, "scenario", o->scenario);
+                         "retain", (int)o->retain, "tls", (int)o->tls, "ws", (int)o->ws,
+                         "scenario", o->scenario);
 }
 
 static json_t *errors_of(const struct faults *faults)

@@ -300,8 +300,9 @@ static bool make_links(struct worker *worker)
                 bool         subscribes = i < worker->subscribers;
                 uint32_t     at         = subscribes ? i : i - worker->subscribers;
 
+                link->channel.fd = -1;
+
                 link->worker = worker;
-                link->fd     = -1;
                 link->role   = subscribes ? ROLE_SUBSCRIBER : ROLE_PUBLISHER;
                 link->number = subscribes && one ? at : at * run->worker_count + worker->index;
                 if (!(subscribes ? subscriber_init(link) : publisher_init(link)))
