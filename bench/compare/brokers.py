@@ -166,7 +166,7 @@ class Mosquitto(Broker):
     """Debian's, persistence off: its default."""
 
     name = "mosquitto"
-    transports = ("tcp", "tls")         # Debian builds it without WebSocket
+    transports = ("tcp", "tls", "ws")
     persistence = False
 
     @staticmethod
@@ -178,6 +178,8 @@ class Mosquitto(Broker):
         if self.transport == "tls":
             paths = certificate(self.folder)
             lines += [f"certfile {paths[0]}", f"keyfile {paths[1]}"]
+        if self.transport == "ws":      # it does not start without one of the other kind
+            lines += ["protocol websockets", f"listener {free_port()} {HOST}"]
         lines.append(f"persistence {str(self.persistence).lower()}")
         if self.persistence:
             lines.append(f"persistence_location {self.folder}/")

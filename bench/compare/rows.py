@@ -11,6 +11,9 @@ PER_MESSAGE = ((MESSAGE, "broker.cpu_us_per_delivered", None),)
 LATENCIES = tuple((f"{name} µs", f"latency_us.{path}", None)
                   for name, path in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p99_9")))
 
+SWITCHES = {"tls": "--tls --insecure", "ws": "--ws"}        # of the generator
+OTHERS = (("tls", "TLS", "the relay has no TLS"), ("ws", "WebSocket", "the relay has no WebSocket"))
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -37,6 +40,10 @@ def pairs():
         for qos in (0, 1, 2):
             yield Row(f"pairs, QoS {qos}, {words}",
                       f"pair -c 10 -w 64 -b 16 -q {qos} -s {size} -d {{seconds}}")
+    for transport, words, why in OTHERS:
+        yield Row(f"pairs, QoS 0, 16 B, {words}",
+                  f"pair -c 10 -w 64 -b 16 -q 0 -s 16 -d {{seconds}} {SWITCHES[transport]}",
+                  PER_MESSAGE, BROKERS, why, transport)
     for size, words in ((16, "16 B"), (1024, "1 KB")):
         for qos in (0, 1, 2):
             yield Row(f"one at a time, QoS {qos}, {words}",
@@ -65,9 +72,11 @@ def connections():
     figures = (("bytes/connection", "broker.bytes_per_connection", None),)
     load = "sub -c 10000 -t bench/%i -q 0 -d 0.2"
     yield Row("idle, one subscription each", load, figures)
-    yield Row("the same, TLS", load + " --tls", figures, BROKERS, "the relay has no TLS", "tls")
-    yield Row("the same, WebSocket", load + " --ws", figures, BROKERS,
-              "the relay has no WebSocket", "ws")
+    for transport, words, why in OTHERS:
+        yield Row(f"the same, {words}", f"{load} {SWITCHES[transport]}", figures, BROKERS, why,
+                  transport)
+    yield Row("coming and going", "churn -c 50 -d {seconds}",
+              (("µs/cycle", "phases.churn.cpu_us_per_message", None),))
 
 
 def kept():
