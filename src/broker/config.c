@@ -118,6 +118,17 @@ unsigned config_diff(const struct config *from, const struct config *to, config_
         return restarts + config_listener_diff(from, to, tell, context);
 }
 
+void config_keep_fixed(struct config *config, const struct config *running)
+{
+        for (size_t i = 0; i < option_count; i++) {
+                const struct option *option = &option_rows[i];
+
+                if (option->kind != OPTION_SECTION && !option->reloadable)
+                        memcpy((char *)config + option->offset,
+                               (const char *)running + option->offset, option->size);
+        }
+}
+
 void config_change_text(const struct config_change *change, char to[static CONFIG_CHANGE_SIZE])
 {
         snprintf(to, CONFIG_CHANGE_SIZE, "%s: %s -> %s%s", change->key,

@@ -93,6 +93,9 @@ void config_errors_deinit(struct config_errors *errors);
 unsigned config_diff(const struct config *from, const struct config *to, config_changed *tell,
                      void *context);
 
+/* What only a restart applies stays as it runs: what is left is what a reload may apply. */
+void config_keep_fixed(struct config *config, const struct config *running);
+
 /* A change as a line of the log shows it: "log.level: info -> debug", with " (needs a restart)"
  * behind what only a restart applies. */
 enum { CONFIG_CHANGE_SIZE = 2 * OPTION_VALUE_SIZE + 128 };

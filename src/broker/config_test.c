@@ -203,6 +203,13 @@ TEST(a_difference_says_what_needs_a_restart)
                           "listener.tcp.external: [::]:1883 -> none\n"
                           "listener.tcp.other: none -> 1884\n")),
                "%.*s", STR_ARGS(buffer_str(&lines)));
+        buffer_consume(&lines, buffer_len(&lines));
+
+        EXPECT(config_set(&to, STR("auth.chain"), STR("identity"), why));
+        config_keep_fixed(&to, &from);
+        EXPECT_EQ(config_diff(&from, &to, add_change, &lines), 0);
+        EXPECT(str_starts(buffer_str(&lines), STR("log.level: info -> debug\nlistener.")), "%.*s",
+               STR_ARGS(buffer_str(&lines)));
         buffer_deinit(&lines);
 }
 

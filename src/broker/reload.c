@@ -15,21 +15,6 @@ struct log_config log_of(const struct config *config)
         return (struct log_config){ config->log_level, config->log_format, config->log_file };
 }
 
-/* What a running broker takes of a new configuration. */
-static void take_reloadable(struct config *config, const struct config *from)
-{
-        config->settings     = from->settings;
-        config->auth         = from->auth;
-        config->acl_format   = from->acl_format;
-        config->acl_watch_ms = from->acl_watch_ms;
-        config->log_level    = from->log_level;
-        config->log_format   = from->log_format;
-        memcpy(config->acl_file, from->acl_file, sizeof config->acl_file);
-        memcpy(config->log_file, from->log_file, sizeof config->log_file);
-        memcpy(config->listeners, from->listeners, sizeof config->listeners);
-        config->listener_count = from->listener_count;
-}
-
 static void log_change(void *context, const struct config_change *change)
 {
         char text[CONFIG_CHANGE_SIZE];
@@ -71,8 +56,8 @@ bool reload(const struct sources *sources, struct config *config, struct server 
         if (tell != NULL)
                 config_diff(config, &next, tell, context);
         config_diff(config, &next, log_change, NULL);
-        then = *config;
-        take_reloadable(&then, &next);
+        then = next;
+        config_keep_fixed(&then, config);
         log = log_of(&then);
         if (!log_configure(&log)) {
                 config_error(errors, "log.file: %s: %s", then.log_file, strerror(errno));
