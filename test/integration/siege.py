@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 import daemon
 import wire
 
@@ -21,11 +23,15 @@ SHARDS = 2
 # Sanitizers hold more memory than the broker, and are slow: fewer attackers, and no bounds there.
 PLAIN = os.environ.get("LINNET_FLAVOUR", "release") == "release"
 SCALE = 1 if PLAIN else 8
+FIGURES = os.environ.get("LINNET_FIGURES")
+
+# Under a sanitizer a siege takes minutes, and other tests there have threads meet: by `make abuse`.
+BY_DEFAULT = pytest.mark.skipif(not PLAIN and not FIGURES,
+                                reason="make FLAVOUR=tsan abuse has them")
 
 LINES_A_SECOND = 10 * SHARDS    # of each event that a peer can cause at will
 BASE_BYTES = 24 << 20           # that the broker may grow by for any attack, however small
 LEFT_BYTES = 8 << 20            # that its heap may keep: tables and pools that do not shrink
-FIGURES = os.environ.get("LINNET_FIGURES")
 
 
 def attackers(share=1.0):

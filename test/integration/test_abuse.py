@@ -9,13 +9,15 @@ import itertools
 import pytest
 
 import wire
-from siege import Siege, attackers
+from siege import BY_DEFAULT, Siege, attackers
 
 KB, MB = 1 << 10, 1 << 20
 CONNECT_MAX = 128 * KB          # mqtt.max_packet_size_before_connect
 PACKET_MAX = MB                 # mqtt.max_packet_size
 LARGEST = b"\xff\xff\xff\x7f"   # the largest remaining length there is
 PROTOCOL_ERROR, TOO_LARGE = 0x82, 0x95
+
+pytestmark = BY_DEFAULT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import daemon
 import wire
 from authority import Authority
-from siege import Siege, attackers
+from siege import BY_DEFAULT, Siege, attackers
 from test_abuse import KB, MB
 from web import Web
 
@@ -20,6 +20,8 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("certificates")).issue("server")
+
+pytestmark = BY_DEFAULT
 
 
 @pytest.fixture

@@ -139,6 +139,8 @@ static bool send_words(int fd, int count, char **words)
         for (rest = buffer_str(&line); good && rest.len > 0;) {
                 ssize_t sent = send(fd, rest.ptr, rest.len, MSG_NOSIGNAL);
 
+                if (sent < 0 && errno == EPIPE)
+                        break;          /* it has turned us away, and said why */
                 good = sent > 0 || (sent < 0 && errno == EINTR);
                 if (sent > 0)
                         rest = str_skip(rest, (size_t)sent);
