@@ -170,13 +170,14 @@ ON_SHARD static unsigned dispatch_plain(struct shard *shard, struct message *mes
         uint64_t        bits[SHARDS_MAX / 64]   = { 0 };
         unsigned        routes                  = 0;
         unsigned        self                    = shard->loop.config.id;
+        unsigned        words                   = route_words(shard->broker->shard_count);
 
         for (uint32_t i = 0; i < matches->count; i++) {
-                uint64_t any = 0;
+                const _Atomic uint64_t *shards = route_shards(matches->routes[i]);
+                uint64_t                any    = 0;
 
-                for (unsigned w = 0; w < SHARDS_MAX / 64; w++) {
-                        uint64_t word = atomic_load_explicit(&matches->routes[i]->shards[w],
-                                                             memory_order_relaxed);
+                for (unsigned w = 0; w < words; w++) {
+                        uint64_t word = atomic_load_explicit(&shards[w], memory_order_relaxed);
 
                         bits[w] |= word;
                         any |= word;

@@ -1,7 +1,8 @@
 /* The tree of retained messages.
  *
  * A node is one level of a name and knows its parent; its children are a list, for wildcards, and
- * an entry each in one hash table of all edges (parent, level), for exact steps. A node with
+ * an entry each in one hash table of all edges (parent, level), for exact steps. A parent outlives
+ * its children, so that its address stands for it as long as there is an edge. A node with
  * neither message nor children is removed at once, and so on upwards.
  *
  * A cursor pins the one node that it will visit next. A pinned node stays where it is, and with it
@@ -21,30 +22,28 @@
 #include "core/journal.h"
 #include "mqtt/topic.h"
 
-enum { ID_SIZE = sizeof(uint64_t) };
+enum { PARENT_SIZE = sizeof(struct node *) };
 
 struct node {
-        struct node    *parent;         /* NULL: the root */
         struct message *message;        /* a reference, or NULL */
         struct entry   *entry;          /* its record; owned */
-        struct list     children;
-        struct list     sibling;        /* in the parent's children */
+        struct node    *child;          /* the first; NULL: none */
+        struct node    *next;           /* child of the parent; NULL: the last */
+        struct node   **link;           /* what points to this one: child or next of another */
         struct list     stored;         /* in the retainer's list when there is a message */
-        uint64_t        id;             /* never used again, unlike an address */
         uint32_t        pins;           /* cursors that will visit it next; the root has one more */
-        uint32_t        edge_len;
-        char            edge[];         /* the parent's id, the level */
+        uint16_t        level_len;
+        char            edge[];         /* the parent's address (NULL: the root), the level */
 };
 
 struct retainer {
         struct map   edges;             /* all nodes but the root */
         struct node *root;              /* owned */
         struct list  stored;            /* nodes with a message; the next one to be swept first */
-        uint64_t     next_id;
         uint64_t     bytes;
         uint32_t     count;
         uint32_t     cursors;
-        char         key[ID_SIZE + TOPIC_BYTES_MAX];    /* edge_key() builds here */
+        char         key[PARENT_SIZE + TOPIC_BYTES_MAX];    /* edge_key() builds here */
 };
 
 struct retained_cursor {
@@ -58,7 +57,8 @@ struct retained_cursor {
         char             filter[];
 };
 
-static struct node *node_new(struct retainer *retainer, struct node *parent, struct str edge);
+static struct node *node_new(struct str edge);
+static struct node *node_parent(const struct node *node);
 static struct node *node_add(struct retainer *retainer, struct node *parent, struct str level);
 static void         node_prune(struct retainer *retainer, struct node *node);
 static void         node_clear(struct retainer *retainer, struct node *node);
@@ -83,7 +83,7 @@ struct retainer *retainer_new(struct hash_key key)
                 return NULL;
         list_init(&retainer->stored);
         map_init(&retainer->edges, node_edge, key);
-        retainer->root = node_new(retainer, NULL, (struct str){ 0 });
+        retainer->root = node_new(edge_key(retainer, NULL, (struct str){ 0 }));
         if (retainer->root == NULL) {
                 mem_free(retainer);
                 return NULL;
@@ -262,24 +262,29 @@ void retained_cursor_free(struct retained_cursor *cursor)
         mem_free(cursor);
 }
 
-static struct node *node_new(struct retainer *retainer, struct node *parent, struct str edge)
+static struct node *node_new(struct str edge)
 {
-        struct node *node = mem_zalloc(sizeof *node + edge.len);
+        struct node *node = mem_zalloc(offsetof(struct node, edge) + edge.len);
 
         if (node == NULL)
                 return NULL;
-        node->parent   = parent;
-        node->id       = retainer->next_id++;
-        node->edge_len = (uint32_t)edge.len;
-        if (edge.len > 0)
-                memcpy(node->edge, edge.ptr, edge.len);
-        list_init(&node->children);
+        assert(edge.len >= PARENT_SIZE);
+        node->level_len = (uint16_t)(edge.len - PARENT_SIZE);
+        memcpy(node->edge, edge.ptr, edge.len);
         return node;
+}
+
+static struct node *node_parent(const struct node *node)
+{
+        struct node *parent;
+
+        memcpy(&parent, node->edge, PARENT_SIZE);
+        return parent;
 }
 
 static struct node *node_add(struct retainer *retainer, struct node *parent, struct str level)
 {
-        struct node *node = node_new(retainer, parent, edge_key(retainer, parent, level));
+        struct node *node = node_new(edge_key(retainer, parent, level));
 
         if (node == NULL)
                 return NULL;
@@ -287,19 +292,25 @@ static struct node *node_add(struct retainer *retainer, struct node *parent, str
                 mem_free(node);
                 return NULL;
         }
-        list_push_front(&parent->children, &node->sibling);
+        node->next = parent->child;
+        node->link = &parent->child;
+        if (node->next != NULL)
+                node->next->link = &node->next;
+        parent->child = node;
         return node;
 }
 
 /* Removes the node if nothing needs it, then its parent for the same reason, and so on. */
 static void node_prune(struct retainer *retainer, struct node *node)
 {
-        while (node->pins == 0 && node->message == NULL && list_empty(&node->children)) {
-                struct node *parent  = node->parent;
+        while (node->pins == 0 && node->message == NULL && node->child == NULL) {
+                struct node *parent  = node_parent(node);
                 struct node *removed = map_remove(&retainer->edges, node_edge(node));
 
                 assert(removed == node && parent != NULL);      /* the root is pinned */
-                list_remove(&node->sibling);
+                *node->link = node->next;
+                if (node->next != NULL)
+                        node->next->link = node->link;
                 mem_free(removed);
                 node = parent;
         }
@@ -322,17 +333,17 @@ static struct str node_edge(const void *node)
 {
         const struct node *of = node;
 
-        return str_from(of->edge, of->edge_len);
+        return str_from(of->edge, (size_t)PARENT_SIZE + of->level_len);
 }
 
 /* Valid until the next call. */
 static struct str edge_key(struct retainer *retainer, const struct node *parent, struct str level)
 {
         assert(level.len <= TOPIC_BYTES_MAX);
-        memcpy(retainer->key, &parent->id, ID_SIZE);
+        memcpy(retainer->key, &parent, PARENT_SIZE);
         if (level.len > 0)
-                memcpy(retainer->key + ID_SIZE, level.ptr, level.len);
-        return str_from(retainer->key, ID_SIZE + level.len);
+                memcpy(retainer->key + PARENT_SIZE, level.ptr, level.len);
+        return str_from(retainer->key, PARENT_SIZE + level.len);
 }
 
 static struct node *child_of(struct retainer *retainer, const struct node *parent, struct str level)
@@ -356,8 +367,8 @@ static bool cursor_shielded(const struct retained_cursor *cursor)
 {
         const struct node *node = cursor->next;
 
-        return cursor->shielded && cursor->depth == 1 && node->edge_len > ID_SIZE &&
-               node->edge[ID_SIZE] == '$';
+        return cursor->shielded && cursor->depth == 1 && node->level_len > 0 &&
+               node->edge[PARENT_SIZE] == '$';
 }
 
 /* The node's message, if its name matches. Each node on the walk matches the levels above it, so
@@ -381,10 +392,10 @@ static struct node *cursor_descend(const struct retained_cursor *cursor)
 {
         struct node *node = cursor->next;
 
-        if (cursor_shielded(cursor) || list_empty(&node->children))
+        if (cursor_shielded(cursor) || node->child == NULL)
                 return NULL;
         if (cursor_branches(cursor, cursor->depth))
-                return list_entry(node->children.next, struct node, sibling);
+                return node->child;
         if (cursor->depth == cursor->levels)
                 return NULL;
         return child_of(cursor->retainer, node, cursor->level[cursor->depth]);
@@ -407,11 +418,10 @@ static void cursor_step(struct retained_cursor *cursor)
                 cursor_move(cursor, below, cursor->depth + 1);
                 return;
         }
-        for (unsigned depth = cursor->depth; depth > 0; depth--, node = node->parent) {
-                if (!cursor_branches(cursor, depth - 1) ||
-                    node->sibling.next == &node->parent->children)
+        for (unsigned depth = cursor->depth; depth > 0; depth--, node = node_parent(node)) {
+                if (!cursor_branches(cursor, depth - 1) || node->next == NULL)
                         continue;
-                cursor_move(cursor, list_entry(node->sibling.next, struct node, sibling), depth);
+                cursor_move(cursor, node->next, depth);
                 return;
         }
         cursor_move(cursor, NULL, 0);

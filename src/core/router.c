@@ -47,7 +47,8 @@ static void on_route_release(struct retired *retired)
 static struct route *route_new(struct router *router, struct str filter, uint64_t hash)
 {
         size_t        locals = router->shards * sizeof(void *);
-        struct route *route  = mem_zalloc(sizeof *route + locals + filter.len);
+        size_t        bits   = route_words(router->shards) * sizeof(uint64_t);
+        struct route *route  = mem_zalloc(sizeof *route + locals + bits + filter.len);
 
         if (route == NULL)
                 return NULL;
@@ -56,7 +57,7 @@ static struct route *route_new(struct router *router, struct str filter, uint64_
         route->filter_len = (uint16_t)filter.len;
         route->slots      = (uint16_t)router->shards;
         route->wild       = topic_is_wild(filter);
-        memcpy(&route->local[route->slots], filter.ptr, filter.len);
+        memcpy((char *)&route->local[route->slots] + bits, filter.ptr, filter.len);
         return route;
 }
 
@@ -88,13 +89,17 @@ static void unlink_unless_used(struct router *router, struct loop *loop, struct 
         reclaim_retire(loop, &route->retired, on_route_release);
 }
 
+static _Atomic uint64_t *word_of(struct route *route, unsigned shard)
+{
+        return (_Atomic uint64_t *)(void *)&route->local[route->slots] + shard / 64;
+}
+
 static void set_shard(struct route *route, unsigned shard)
 {
         if (route_has_shard(route, shard))
                 return;
         route->plain_count++;
-        atomic_fetch_or_explicit(&route->shards[shard / 64], 1ull << shard % 64,
-                                 memory_order_release);
+        atomic_fetch_or_explicit(word_of(route, shard), 1ull << shard % 64, memory_order_release);
 }
 
 static struct route *add(struct router *router, struct loop *loop, struct str filter)
@@ -136,7 +141,7 @@ void router_remove(struct router *router, struct loop *loop, struct route *route
         lock_take(&router->lock);
         assert(route_has_shard(route, shard) && route->plain_count > 0);
         route->plain_count--;
-        atomic_fetch_and_explicit(&route->shards[shard / 64], ~(1ull << shard % 64),
+        atomic_fetch_and_explicit(word_of(route, shard), ~(1ull << shard % 64),
                                   memory_order_release);
         unlink_unless_used(router, loop, route);
         lock_release(&router->lock);

@@ -53,15 +53,18 @@ struct group_list {                             /* immutable; replaced as a whol
 };
 
 struct route {
-        struct retired              retired;
-        uint64_t                    hash;
-        uint32_t                    plain_count;        /* bits set; under the router's lock */
+        union {
+                struct {                                /* while linked; the writers' alone */
+                        uint64_t    hash;
+                        uint32_t    plain_count;        /* bits set */
+                };
+                struct retired      retired;            /* then */
+        };
         uint16_t                    filter_len;
         uint16_t                    slots;              /* of local[] */
         bool                        wild;
-        _Atomic uint64_t            shards[SHARDS_MAX / 64];
         _Atomic(struct group_list *) groups;            /* NULL: none */
-        void                       *local[];            /* a slot per shard, then the filter */
+        void                       *local[];    /* a slot per shard, a bit per shard, the filter */
 };
 
 /* What matched a topic. Zeroed before its first use; its memory is kept from match to match. */
@@ -101,14 +104,26 @@ uint32_t router_count(const struct router *router);     /* routes; any thread */
 void router_each(struct router *router, void (*visit)(void *context, const struct route *route),
                  void *context);
 
+/* Of the bits of so many shards. */
+static inline unsigned route_words(unsigned shards)
+{
+        return (shards + 63) / 64;
+}
+
+/* A bit is set where the shard has plain subscribers. */
+static inline const _Atomic uint64_t *route_shards(const struct route *route)
+{
+        return (const _Atomic uint64_t *)(const void *)&route->local[route->slots];
+}
+
 static inline struct str route_filter(const struct route *route)
 {
-        return str_from(&route->local[route->slots], route->filter_len);
+        return str_from(route_shards(route) + route_words(route->slots), route->filter_len);
 }
 
 static inline bool route_has_shard(const struct route *route, unsigned shard)
 {
-        return (atomic_load_explicit(&route->shards[shard / 64], memory_order_relaxed) >>
+        return (atomic_load_explicit(&route_shards(route)[shard / 64], memory_order_relaxed) >>
                 (shard % 64) & 1) != 0;
 }
 

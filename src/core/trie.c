@@ -10,7 +10,7 @@ enum { MATCHES_MIN = 16 };
 
 void trie_init(struct trie *trie, const struct hash_key *key)
 {
-        *trie = (struct trie){ .key = key };
+        *trie = (struct trie){ .key = key, .plus_hash = hash_str(key, STR("+")) };
 }
 
 void trie_free(struct trie *trie)
@@ -40,17 +40,18 @@ bool matches_add(struct matches *matches, struct route *route)
         return true;
 }
 
-/* The parent's place is in its hash, so equal levels of different parents do not collide. */
-static uint64_t edge_hash(const struct trie_node *parent, uint64_t level_hash)
+/* The parent's place is in its hash, so equal levels of different parents do not collide. A reader
+ * knows it from its way there: in the node it is the writers'. */
+static uint64_t edge_hash(uint64_t parent_hash, uint64_t level_hash)
 {
-        return hash_u64(parent->hash + level_hash);
+        return hash_u64(parent_hash + level_hash);
 }
 
 /* A parent is compared by address: nobody's is used again while a reader may hold it. */
 static struct trie_node *find_child(const struct trie *trie, const struct trie_node *parent,
-                                    struct str level, uint64_t level_hash)
+                                    struct str level, uint64_t hash)
 {
-        struct table_probe probe = table_probe(&trie->edges, edge_hash(parent, level_hash));
+        struct table_probe probe = table_probe(&trie->edges, hash);
         struct trie_node  *node;
 
         while ((node = table_next(&probe)) != NULL)
@@ -78,7 +79,8 @@ static struct trie_node *walk(const struct trie *trie, struct str *rest, bool *b
         struct str        level, before = *rest;
 
         while (next_node_level(rest, &level, below)) {
-                child = find_child(trie, node, level, hash_str(trie->key, level));
+                child = find_child(trie, node, level,
+                                   edge_hash(node->hash, hash_str(trie->key, level)));
                 if (child == NULL) {
                         *rest = before;
                         return node;
@@ -93,16 +95,17 @@ static struct trie_node *walk(const struct trie *trie, struct str *rest, bool *b
 static struct trie_node *node_new(const struct trie *trie, struct trie_node *parent,
                                   struct str level)
 {
-        struct trie_node *node = mem_zalloc(sizeof *node + level.len);
+        size_t            size = offsetof(struct trie_node, level) + level.len;
+        struct trie_node *node = mem_zalloc(size > sizeof *node ? size : sizeof *node);
 
         if (node == NULL)
                 return NULL;
         node->parent    = parent;
-        node->level_len = (uint32_t)level.len;
+        node->level_len = (uint16_t)level.len;
         if (level.len > 0)
                 memcpy(node->level, level.ptr, level.len);
         if (parent != NULL)
-                node->hash = edge_hash(parent, hash_str(trie->key, level));
+                node->hash = edge_hash(parent->hash, hash_str(trie->key, level));
         return node;
 }
 
@@ -231,14 +234,16 @@ static void split(struct levels *levels, struct str topic)
         }
 }
 
+/* *hash is the node's, and then the child's. */
 static struct trie_node *named_child(const struct trie *trie, struct trie_node *node,
-                                     struct levels *levels, unsigned depth)
+                                     struct levels *levels, unsigned depth, uint64_t *hash)
 {
         if (atomic_load_explicit(&node->names, memory_order_relaxed) == 0)
                 return NULL;
         for (; levels->hashed <= depth; levels->hashed++)
                 levels->hash[levels->hashed] = hash_str(trie->key, levels->level[levels->hashed]);
-        return find_child(trie, node, levels->level[depth], levels->hash[depth]);
+        *hash = edge_hash(*hash, levels->hash[depth]);
+        return find_child(trie, node, levels->level[depth], *hash);
 }
 
 static bool collect(_Atomic(struct route *) *from, struct matches *out)
@@ -254,6 +259,7 @@ bool trie_match(struct trie *trie, struct str topic, struct matches *out)
 {
         struct {
                 struct trie_node *node;
+                uint64_t          hash;
                 unsigned          depth;
         } stack[TOPIC_LEVELS_MAX + 1];
         struct trie_node *root    = atomic_load_explicit(&trie->entry, memory_order_acquire);
@@ -265,9 +271,11 @@ bool trie_match(struct trie *trie, struct str topic, struct matches *out)
                 return true;
         split(&levels, topic);
         stack[waiting].node    = root;
+        stack[waiting].hash    = 0;
         stack[waiting++].depth = 0;
         while (waiting > 0) {
                 struct trie_node *node     = stack[--waiting].node;
+                uint64_t          hash     = stack[waiting].hash;
                 unsigned          depth    = stack[waiting].depth;
                 bool              shielded = special && depth == 0;      /* [MQTT-4.7.2-1] */
 
@@ -279,9 +287,10 @@ bool trie_match(struct trie *trie, struct str topic, struct matches *out)
                         continue;
                 }
 
-                struct trie_node *child[2] = {
+                uint64_t          hashes[2] = { edge_hash(hash, trie->plus_hash), hash };
+                struct trie_node *child[2]  = {
                         shielded ? NULL : atomic_load_explicit(&node->plus, memory_order_acquire),
-                        named_child(trie, node, &levels, depth),
+                        named_child(trie, node, &levels, depth, &hashes[1]),
                 };
 
                 for (unsigned i = 0; i < 2; i++) {
@@ -289,6 +298,7 @@ bool trie_match(struct trie *trie, struct str topic, struct matches *out)
                                 continue;
                         assert(waiting <= TOPIC_LEVELS_MAX);
                         stack[waiting].node    = child[i];
+                        stack[waiting].hash    = hashes[i];
                         stack[waiting++].depth = depth + 1;
                 }
         }

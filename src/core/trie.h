@@ -10,20 +10,25 @@
 
 /* The end of an edge. `#` is no node: its route hangs on the parent, which it matches too. */
 struct trie_node {
-        struct retired              retired;
+        union {
+                struct {                        /* while linked; the writers' alone */
+                        uint64_t    hash;       /* of all levels from the root on */
+                        uint32_t    users;      /* children and routes */
+                };
+                struct retired      retired;    /* then */
+        };
         struct trie_node           *parent;     /* lives as long as its children; NULL: the root */
-        uint64_t                    hash;       /* of all levels from the root on */
-        uint32_t                    users;      /* children and routes; under the lock */
-        uint32_t                    level_len;
-        _Atomic uint32_t            names;      /* children that are not `+` */
         _Atomic(struct trie_node *) plus;       /* the child `+`, which is in the table too */
         _Atomic(struct route *)     route;      /* of the filter that ends here */
         _Atomic(struct route *)     below;      /* of the filter that ends in `#` under here */
+        _Atomic uint32_t            names;      /* children that are not `+` */
+        uint16_t                    level_len;
         char                        level[];
 };
 
 struct trie {
         const struct hash_key *key;
+        uint64_t               plus_hash;       /* of the level `+` */
         struct table           edges;
         struct trie_node      *root;            /* made with the first filter, kept */
         _Atomic(struct trie_node *) entry;      /* the root, when there is any filter */
