@@ -82,6 +82,40 @@ void *map_next(const struct map *map, size_t *at)
         return NULL;
 }
 
+static void walk_begin(const struct map *map, struct map_walk *walk)
+{
+        size_t tail = map->size;
+
+        while (tail > 0 && map->slots[tail - 1].value != NULL)
+                tail--;
+        *walk = (struct map_walk){ .size = map->size, .at = map->size, .tail = tail };
+}
+
+/* Downwards, since a removal pulls values down: to where they are still to be seen, or seen again.
+ * But from the first slots it may pull one round to the run of slots at the end, in which its home
+ * is; so that is seen twice. */
+void *map_walk_next(const struct map *map, struct map_walk *walk, size_t *slots)
+{
+        if (walk->size != map->size)
+                walk_begin(map, walk);
+        while (*slots > 0 && !walk->done) {
+                void *value;
+
+                if (walk->at == walk->floor) {
+                        walk->done  = walk->twice;
+                        walk->twice = true;
+                        walk->at    = walk->done ? walk->at : walk->size;
+                        walk->floor = walk->tail;
+                        continue;
+                }
+                --*slots;
+                value = map->slots[--walk->at].value;
+                if (value != NULL)
+                        return value;
+        }
+        return NULL;
+}
+
 static bool map_grow(struct map *map)
 {
         uint32_t         size  = map->size > 0 ? map->size * 2 : MAP_SIZE_MIN;

@@ -154,6 +154,70 @@ TEST(a_walk_may_remove_what_it_meets)
         }
 }
 
+/* The first half stays; the others come and go between slices. */
+static void walk_among_changes(uint64_t seed)
+{
+        struct map      map    = map_new(seed);
+        struct map_walk walk   = { 0 };
+        struct random   random;
+        unsigned        stay   = 3 + (unsigned)(seed % 20), all = 2 * stay;
+        size_t          steps  = 0;
+
+        random_init(&random, seed);
+        for (unsigned i = 0; i < all; i++)
+                EXPECT(map_add(&map, &named[i]));
+        while (!walk.done) {
+                size_t        slots = 1 + random_below(&random, 4);
+                struct named *value;
+
+                while ((value = map_walk_next(&map, &walk, &slots)) != NULL)
+                        value->met++;
+                EXPECT_EQ(walk.done ? 0 : slots, 0);
+                for (unsigned change = 0; change < 4; change++) {
+                        unsigned at = stay + (unsigned)random_below(&random, stay);
+
+                        if (map_remove(&map, named_key(&named[at])) == NULL)
+                                EXPECT(map_add(&map, &named[at]));
+                }
+                EXPECT(++steps < 1000);
+        }
+        for (unsigned i = 0; i < stay; i++)
+                EXPECT(named[i].met > 0, "seed %llu: %u of %u", (unsigned long long)seed, i, stay);
+        map_deinit(&map);
+}
+
+TEST(a_walk_in_slices_meets_what_stays)
+{
+        struct map      none = map_new(1);
+        struct map_walk walk = { 0 };
+        size_t          slots = 1;
+
+        EXPECT(map_walk_next(&none, &walk, &slots) == NULL && walk.done);
+        for (uint64_t seed = 0; seed < 5000; seed++)
+                walk_among_changes(seed);
+}
+
+TEST(a_walk_begins_again_when_the_map_has_grown)
+{
+        struct map      map  = map_new(1);
+        struct map_walk walk = { 0 };
+        size_t          slots = 8;
+        struct named   *value;
+
+        for (unsigned i = 0; i < 6; i++)
+                EXPECT(map_add(&map, &named[i]));
+        while ((value = map_walk_next(&map, &walk, &slots)) != NULL)
+                value->met++;
+        for (unsigned i = 6; i < 30; i++)
+                EXPECT(map_add(&map, &named[i]));
+        for (slots = 1000; (value = map_walk_next(&map, &walk, &slots)) != NULL;)
+                value->met++;
+        EXPECT(walk.done);
+        for (unsigned i = 0; i < 30; i++)
+                EXPECT(named[i].met > 0, "%u", i);
+        map_deinit(&map);
+}
+
 TEST(an_empty_map_holds_no_memory)
 {
         struct map map = map_new(1);
@@ -187,5 +251,6 @@ TEST(without_memory_nothing_changes)
 
 SUITE(map, CASE(random_use_agrees_with_a_naive_model),
       CASE(every_order_of_removal_leaves_the_others), CASE(a_walk_meets_everything_once),
-      CASE(a_walk_may_remove_what_it_meets), CASE(an_empty_map_holds_no_memory),
+      CASE(a_walk_may_remove_what_it_meets), CASE(a_walk_in_slices_meets_what_stays),
+      CASE(a_walk_begins_again_when_the_map_has_grown), CASE(an_empty_map_holds_no_memory),
       CASE(without_memory_nothing_changes))

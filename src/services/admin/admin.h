@@ -55,7 +55,8 @@ struct admin_call {
         bool                        failed, late;
         /* The command's, from one step to the next; zero at first. */
         unsigned                    shard;
-        uint64_t                    at;
+        size_t                      at;
+        struct map_walk             walk;
         bool                        asked;
 };
 

@@ -12,7 +12,7 @@ struct question_mail {
         struct mail        mail;
         struct admin      *admin;
         uint64_t           call;
-        uint64_t           at;                  /* in its sessions: where a list goes on */
+        struct map_walk    walk;                /* of its sessions: where a list goes on */
         enum question_kind kind;
         uint32_t           id_len;
         char               client_id[];         /* of SHOW and KICK */
@@ -20,14 +20,13 @@ struct question_mail {
 
 /* From a shard. */
 struct answer_mail {
-        struct mail   mail;
-        struct admin *admin;
-        uint64_t      call;
-        uint64_t      at;                       /* of a list: where it goes on */
-        bool          last;                     /* this shard has no more */
-        bool          found;
-        uint32_t      len;
-        char          rows[];
+        struct mail     mail;
+        struct admin   *admin;
+        uint64_t        call;
+        struct map_walk walk;                   /* of a list: where it goes on */
+        bool            found;
+        uint32_t        len;
+        char            rows[];
 };
 
 /* ---- on the shard ---------------------------------------------------------------------------- */
@@ -72,25 +71,22 @@ ON_SHARD static void say_session(const struct session *session, const char *kind
         admin_row(out, kind, fields, sizeof fields / sizeof fields[0]);
 }
 
-/* A page of a list; *at is where the next one begins. True: there is none. */
-ON_SHARD static bool say_page(const struct shard *shard, bool connected_only, uint64_t *at,
-                              struct buffer *out)
+/* A page of a list. */
+ON_SHARD static void say_page(const struct shard *shard, bool connected_only,
+                              struct map_walk *walk, struct buffer *out)
 {
         const struct session *session;
-        size_t                slot = *at;
-        unsigned              rows = 0, looked = 0;
-        bool                  more = true;
+        size_t                slots = CLIENTS_LOOK_MAX;
 
-        while (rows < ADMIN_ROWS_MAX && looked < CLIENTS_LOOK_MAX && buffer_len(out) < PAGE_BYTES &&
-               (more = (session = map_next(&shard->sessions, &slot)) != NULL)) {
-                looked++;
+        for (unsigned rows = 0; rows < ADMIN_ROWS_MAX && buffer_len(out) < PAGE_BYTES;) {
+                session = map_walk_next(&shard->sessions, walk, &slots);
+                if (session == NULL)
+                        return;
                 if (connected_only && session->peer == NULL)
                         continue;
                 rows++;
                 say_session(session, connected_only ? "client" : "session", out);
         }
-        *at = slot;
-        return !more;
 }
 
 ON_SHARD static void say_subscriptions(const struct session *session, struct buffer *out)
@@ -133,13 +129,13 @@ static void question_deliver(struct loop *loop, struct mail *mail)
         struct shard               *shard    = shard_of(loop);
         struct buffer               rows     = { 0 };
         struct parcel              *parcel   = NULL;
-        uint64_t                    at       = question->at;
-        bool                        last = true, found = true;
+        struct map_walk             walk     = question->walk;
+        bool                        found    = true;
         struct answer_mail         *answer;
 
         on_shard(loop);
         if (question->kind == ASK_CLIENTS || question->kind == ASK_SESSIONS)
-                last = say_page(shard, question->kind == ASK_CLIENTS, &at, &rows);
+                say_page(shard, question->kind == ASK_CLIENTS, &walk, &rows);
         else
                 found = answer_one(shard, question, &rows);
         answer = (struct answer_mail *)(void *)parcel_append(
@@ -147,8 +143,7 @@ static void question_deliver(struct loop *loop, struct mail *mail)
         if (answer != NULL) {
                 answer->admin = question->admin;
                 answer->call  = question->call;
-                answer->at    = at;
-                answer->last  = last;
+                answer->walk  = walk;
                 answer->found = found;
                 answer->len   = (uint32_t)buffer_len(&rows);
                 if (answer->len > 0)
@@ -174,7 +169,7 @@ static enum admin_progress ask(struct admin_call *call, unsigned shard, enum que
                 return admin_fail(call, "out of memory");
         mail->admin  = call->admin;
         mail->call   = call->id;
-        mail->at     = call->at;
+        mail->walk   = call->walk;
         mail->kind   = kind;
         mail->id_len = (uint32_t)client_id.len;
         if (client_id.len > 0)
@@ -195,8 +190,11 @@ static void answer_deliver(struct loop *loop, struct mail *mail)
         if (!answer->found)
                 admin_fail(call, "there is no such client");
         buffer_append(call->out, str_from(answer->rows, answer->len));
-        call->at = answer->last ? 0 : answer->at;
-        call->shard += answer->last;
+        call->walk = answer->walk;
+        if (answer->walk.done) {
+                call->walk = (struct map_walk){ .done = false };
+                call->shard++;
+        }
         call->asked = true;
         admin_resume(call);
 }

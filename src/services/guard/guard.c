@@ -15,6 +15,7 @@
 #include "services/guard/trace.h"
 
 enum { BEAT_MS = 250, LOOK_MS = 1000, PATH_SIZE = 1100 };
+enum { LOOK_SLOTS = 1024 };             /* of the map of sessions, in a turn */
 
 #define BAN_WHY "banned"
 
@@ -25,7 +26,9 @@ struct watchman {
         struct timer           beat;
         struct pulse           pulse;
         bool                   told_busy;
-        uint64_t               looked_ms;       /* at its clients */
+        uint64_t               looked_ms;       /* at its clients, for the last time or now */
+        struct chore           look;
+        struct map_walk        walk;            /* through its sessions */
         uint64_t               changes;         /* of the bans that it has looked for */
         const struct settings *settings;        /* that it has looked with */
 };
@@ -335,28 +338,35 @@ UNCHECKED static enum hook_result on_auth_failed(void *context, struct hook_args
 
 /* ---- a shard's beat -------------------------------------------------------------------------- */
 
-/* Those who are connected, and banned by now. */
-ON_SHARD static void end_banned(struct watchman *watchman)
+ON_SHARD static void look_at(struct guard *guard, struct session *session)
 {
-        struct shard   *shard = watchman->shard;
-        struct session *session;
-        size_t          at = 0;
+        struct access_request client = { .shard = session->shard };
+        char                  text[ACCESS_ADDRESS_SIZE];
+        struct address        address;
+        bool                  known;
 
-        while ((session = map_next(&shard->sessions, &at)) != NULL) {
-                struct access_request client = { .shard = shard };
-                char                  text[ACCESS_ADDRESS_SIZE];
-                struct address        address;
-                bool                  known;
+        if (session->peer == NULL || session->peer->ops->identify == NULL)
+                return;
+        session->peer->ops->identify(session->peer, &client, text);
+        known = address_parse_ip(client.address, &address);
+        if (is_banned(guard, session->shard, known ? &address : NULL, session->client_id,
+                      client.username))
+                session->peer->ops->refuse(session->peer, REASON_ADMINISTRATIVE_ACTION, BAN_WHY);
+}
 
-                if (session->peer == NULL || session->peer->ops->identify == NULL)
-                        continue;
-                session->peer->ops->identify(session->peer, &client, text);
-                known = address_parse_ip(client.address, &address);
-                if (is_banned(watchman->guard, shard, known ? &address : NULL, session->client_id,
-                              client.username))
-                        session->peer->ops->refuse(session->peer, REASON_ADMINISTRATIVE_ACTION,
-                                                   BAN_WHY);
-        }
+/* Those who are connected, and banned by now, a slice a turn. Who comes meanwhile was looked for
+ * when it came. */
+static void on_look(struct loop *loop, struct chore *chore)
+{
+        struct watchman *watchman = list_entry(chore, struct watchman, look);
+        struct session  *session;
+        size_t           slots = LOOK_SLOTS;
+
+        on_shard(loop);
+        while ((session = map_walk_next(&watchman->shard->sessions, &watchman->walk, &slots)))
+                look_at(watchman->guard, session);
+        if (!watchman->walk.done)
+                loop_at_next_turn(loop, chore);
 }
 
 static void on_beat(struct loop *loop, struct timer *timer)
@@ -381,11 +391,12 @@ static void on_beat(struct loop *loop, struct timer *timer)
                                                : NULL);
         }
         if ((changes != watchman->changes || watchman->settings != shard->settings) &&
-            now_ms - watchman->looked_ms >= LOOK_MS) {
+            now_ms - watchman->looked_ms >= LOOK_MS && watchman->walk.done) {
                 watchman->changes   = changes;
                 watchman->settings  = shard->settings;
                 watchman->looked_ms = now_ms;
-                end_banned(watchman);
+                watchman->walk      = (struct map_walk){ .done = false };
+                loop_at_next_turn(loop, &watchman->look);
         }
         loop_timer(loop, timer, BEAT_MS);
 }
@@ -395,6 +406,7 @@ void guard_start(struct guard *guard, struct shard *shard)
         struct watchman *watchman = &guard->watchmen[shard->loop.config.id];
 
         *watchman = (struct watchman){ .guard = guard, .shard = shard, .beat.fire = on_beat,
+                                       .look.run = on_look, .walk.done = true,
                                        .settings = shard->settings };
         pulse_beat(&watchman->pulse, shard->settings->overload_lag_ms, shard->loop.now.mono_ms,
                    BEAT_MS);
