@@ -151,7 +151,8 @@ static enum access_verdict check(void *context, struct access_request *request)
         struct sim  *sim = context;
         struct debt *debt;
 
-        if (request->review || asker(request) >= sim->mix.clients ||
+        /* Of who is gone it is known at once: the checkers have no time for a will that waits. */
+        if (request->review || request->away || asker(request) >= sim->mix.clients ||
             !sim_chance(sim, sim->mix.late_percent))
                 return judge(sim, request);
         debt = mem_zalloc(sizeof *debt);

@@ -426,6 +426,7 @@ static void welcome(struct client *c, const struct connect_packet *p)
         connack.session_present = present && !p->clean_start;
         session->expiry_s  = c->session_expiry_s;
         session->superuser = c->superuser;
+        session->granted   = access_granted(&c->asking->request);
         if (session->expiry_s > 0)
                 session_keep(session, c->durability);
         client_enter(c, CLIENT_CONNECTED);

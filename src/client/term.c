@@ -31,8 +31,10 @@ ON_SHARD static bool set_term(struct client *c, uint64_t until_us)
 bool client_allowed(struct client *c)
 {
         c->superuser = c->asking->request.superuser;
-        if (c->peer.session != NULL)
+        if (c->peer.session != NULL) {
                 c->peer.session->superuser = c->superuser;
+                c->peer.session->granted   = access_granted(&c->asking->request);
+        }
         if (c->asking->request.until_us != 0)
                 return set_term(c, c->asking->request.until_us);
         client_end_term(c);

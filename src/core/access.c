@@ -79,6 +79,17 @@ bool access_is_asked(const struct shard *shard)
         return false;
 }
 
+bool access_granted(const struct access_request *request)
+{
+        const struct access *access = request->shard->broker->access;
+
+        for (unsigned i = 0; i < access->count; i++)
+                if (access->links[i].provider->grants != NULL &&
+                    access->links[i].provider->grants(access->links[i].context, request))
+                        return true;
+        return false;
+}
+
 /* Nobody knows a rule for it. */
 ON_SHARD static enum access_verdict topic_end(struct access_request *request)
 {

@@ -59,6 +59,10 @@ struct access_provider {
         /* It has rules on topics, so that what nobody answers is acl.nomatch's to say; without any
          * it has no word on topics. NULL: never, and it may have one. On the shard. */
         bool (*has_rules)(void *context, const struct shard *shard);
+
+        /* What the client may has come with its credentials, so that nobody knows once it is gone.
+         * NULL: never. On the shard. */
+        bool (*grants)(void *context, const struct access_request *request);
 };
 
 /* What a provider knows of a client from one question to the next: permissions that came with its
@@ -143,6 +147,7 @@ bool access_has_rules(const struct shard *shard) ON_SHARD;     /* anyone on topi
 
 /* Anyone might have a word on a topic. False: all are everyone's, and nobody need be asked. */
 bool access_is_asked(const struct shard *shard) ON_SHARD;
+bool access_granted(const struct access_request *request) ON_SHARD;    /* by anyone's grants() */
 bool access_has_method(const struct access *access, struct str method);
 
 /* Asks the chain. ACCESS_LATER: request->answered will be called with the final verdict, after

@@ -23,6 +23,7 @@ struct entry {
         struct session  *session;       /* of a delivery */
         struct message  *message;       /* its owner's; a pending one's own reference */
         uint64_t         due_us;        /* of a pending one */
+        bool             granted;       /* of that: see record_pending */
         uint16_t         packet_id;     /* 0: not sent */
         uint8_t          qos;
         bool             owes;          /* to the message's receipt */

@@ -30,8 +30,10 @@ enum hook_point {
         HOOK_SESSION_SUBSCRIBED,        /* topic */
         HOOK_SESSION_UNSUBSCRIBED,      /* topic */
         HOOK_SESSION_TERMINATED,        /* reason */
-        HOOK_SESSION_WITHHELD,          /* message: the first of what waits in a session and is no
-                                         * longer allowed; each is told as dropped, too */
+        HOOK_MESSAGE_DUE,               /* a will or a delayed message of that client is to be
+                                         * published: STOP drops it */
+        HOOK_MESSAGE_WITHHELD,          /* message, why: it is no longer allowed; the first only of
+                                         * what waits in a session. Each is told as dropped, too */
         HOOK_MESSAGE_PUBLISH,           /* *message may be replaced; STOP: not routed */
         HOOK_MESSAGE_DELIVERED,         /* message */
         HOOK_MESSAGE_ACKED,             /* message */

@@ -16,6 +16,7 @@ static void of_session(const struct session *session, struct record *record,
                 .expiry_s        = session->expiry_s,
                 .will_delay_s    = session->will_delay_s,
                 .superuser       = session->superuser,
+                .granted         = session->granted,
                 .has_will        = session->will != NULL,
                 .durability      = (uint8_t)session->durability,
         };
@@ -89,6 +90,7 @@ bool journal_encode(struct buffer *to, const struct kept *kept, struct message *
                 record.kind    = RECORD_PENDING;
                 record.pending = (struct record_pending){ .message = entry->message->guid,
                                                           .due_us  = entry->due_us,
+                                                          .granted = entry->granted,
                                                           .name    = entry->name };
                 *message       = entry->message;
                 break;

@@ -1,6 +1,7 @@
 #include "core/pending.h"
 
 #include "base/memory.h"
+#include "core/due.h"
 #include "core/publish.h"
 
 /* One that waits for its time. */
@@ -9,6 +10,7 @@ struct pending {
         struct timer    timer;
         struct message *message;        /* a reference */
         struct entry   *entry;          /* its record; NULL: nothing is kept */
+        bool            granted;        /* its publisher's rights came with its credentials */
 };
 
 static void on_safe(struct receipt *receipt)
@@ -33,6 +35,11 @@ ON_SHARD static void go(struct shard *shard, struct entry *entry, struct message
                 entry_free(entry);
 }
 
+void pending_go(struct shard *shard, struct entry *entry, struct message *message)
+{
+        go(shard, entry, message, &(struct pending_to){ .except = NULL });
+}
+
 void pending_publish(struct shard *shard, struct message *message, const struct pending_to *to)
 {
         go(shard, entry_of_pending(shard, message, shard->loop.now.wall_us, to->name), message, to);
@@ -55,7 +62,6 @@ static void on_due(struct loop *loop, struct timer *timer)
         struct pending   *pending = list_entry(timer, struct pending, timer);
         struct shard     *shard   = shard_of(loop);
         struct message   *due     = NULL;
-        struct pending_to to      = { .except = NULL };
 
         on_shard(loop);
         if (message_expired(pending->message, loop->now.wall_us)) {
@@ -69,17 +75,18 @@ static void on_due(struct loop *loop, struct timer *timer)
         if (due != NULL) {
                 struct entry *entry = TAKE(pending->entry);
 
-                if (entry != NULL)
-                        to.name = entry->name;
-                go(shard, entry, due, &to);
+                if (entry != NULL && entry->name.ptr != NULL)
+                        go(shard, entry, due, &(struct pending_to){ .name = entry->name });
+                else
+                        due_publish(shard, due, entry, pending->granted, false);
         }
         pending_free(shard, pending);
 }
 
 /* Takes the message; false without memory, and it is gone. */
-static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us,
+static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us, bool granted,
                      struct entry *entry) ON_SHARD;
-static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us,
+static bool wait_for(struct shard *shard, struct message *message, uint64_t due_us, bool granted,
                      struct entry *entry)
 {
         struct pending *pending = mem_zalloc(sizeof *pending);
@@ -93,6 +100,7 @@ static bool wait_for(struct shard *shard, struct message *message, uint64_t due_
         }
         pending->message    = message;
         pending->entry      = entry;
+        pending->granted    = granted;
         pending->timer.fire = on_due;
         list_push_back(&shard->pendings, &pending->in_shard);
         shard->pending_count++;
@@ -103,13 +111,18 @@ static bool wait_for(struct shard *shard, struct message *message, uint64_t due_
 
 bool pending_at(struct shard *shard, struct message *message, uint64_t due_us)
 {
-        return wait_for(shard, message, due_us,
-                        entry_of_pending(shard, message, due_us, (struct str){ 0 }));
+        struct entry *entry   = entry_of_pending(shard, message, due_us, (struct str){ 0 });
+        bool          granted = due_is_granted(shard, message);
+
+        if (entry != NULL)
+                entry->granted = granted;
+        return wait_for(shard, message, due_us, granted, entry);
 }
 
-bool pending_restore(struct shard *shard, struct message *message, uint64_t key, uint64_t due_us,
-                     struct str name)
+bool pending_restore(struct shard *shard, struct message *message, uint64_t key,
+                     const struct record_pending *record)
 {
+        struct str    name  = record->name;
         char         *copy  = name.len > 0 ? mem_dup(name) : NULL;
         struct entry *entry = name.len == 0 || copy != NULL
                                       ? entry_adopt(shard, message, KEPT_PENDING, key)
@@ -121,9 +134,25 @@ bool pending_restore(struct shard *shard, struct message *message, uint64_t key,
                 return false;
         }
         message_get(message);
-        entry->due_us = due_us;
-        entry->name   = str_from(copy, name.len);
-        return wait_for(shard, message, due_us, entry);
+        entry->due_us  = record->due_us;
+        entry->granted = record->granted;
+        entry->name    = str_from(copy, name.len);
+        return wait_for(shard, message, record->due_us, record->granted, entry);
+}
+
+void pending_drop_user(struct shard *shard, struct str username)
+{
+        list_each(link, after, &shard->pendings)
+        {
+                struct pending *pending = list_entry(link, struct pending, in_shard);
+
+                if ((pending->entry != NULL && pending->entry->name.ptr != NULL) ||
+                    !str_eq(message_username(pending->message), username))
+                        continue;       /* a group's message is its publisher's no more */
+                due_drop(shard, pending->message, "its user was removed or changed");
+                pending_free(shard, pending);
+        }
+        due_drop_user(shard, username);
 }
 
 uint32_t pending_count(const struct shard *shard)

@@ -109,7 +109,8 @@ static unsigned get_flags(struct in *in, unsigned known)
 
 /* ---- kind by kind ---------------------------------------------------------------------------- */
 
-enum { SESSION_HAS_WILL = 1, SESSION_SUPERUSER = 2, SESSION_FLAGS = 3 };
+enum { SESSION_HAS_WILL = 1, SESSION_SUPERUSER = 2, SESSION_GRANTED = 4, SESSION_FLAGS = 7 };
+#define PENDING_GRANTED (1ull << 63)    /* in its time */
 enum { OPTION_NO_LOCAL = 1, OPTION_RETAIN_AS_PUBLISHED = 2 };
 enum {
         DELIVERY_HAS_MESSAGE = 1, DELIVERY_RETAIN = 2, DELIVERY_SHARED = 4,
@@ -135,7 +136,8 @@ static void get_marks(struct in *in, struct record_marks *marks)
 static void put_session(struct out *out, const struct record_session *session)
 {
         unsigned flags = (session->has_will ? SESSION_HAS_WILL : 0u) |
-                         (session->superuser ? SESSION_SUPERUSER : 0u);
+                         (session->superuser ? SESSION_SUPERUSER : 0u) |
+                         (session->granted ? SESSION_GRANTED : 0u);
 
         put(out, flags, 1);
         put(out, session->durability, 1);
@@ -157,6 +159,7 @@ static void get_session(struct in *in, struct record_session *session)
         *session                 = (struct record_session){ 0 };
         session->has_will        = (flags & SESSION_HAS_WILL) != 0;
         session->superuser       = (flags & SESSION_SUPERUSER) != 0;
+        session->granted         = (flags & SESSION_GRANTED) != 0;
         session->durability      = (uint8_t)get(in, 1);
         session->created_us      = get(in, 8);
         session->disconnected_us = get(in, 8);
@@ -258,7 +261,8 @@ static void put_rest(struct out *out, const struct record *record)
                 put_guid(out, record->retained.message);
         } else {
                 put_guid(out, record->pending.message);
-                put(out, record->pending.due_us, 8);
+                put(out, record->pending.due_us |
+                                 (record->pending.granted ? PENDING_GRANTED : 0), 8);
                 put_str(out, record->pending.name);
         }
 }
@@ -274,6 +278,8 @@ static void get_rest(struct in *in, struct record *record)
         } else {
                 record->pending.message = get_guid(in);
                 record->pending.due_us  = get(in, 8);
+                record->pending.granted = (record->pending.due_us & PENDING_GRANTED) != 0;
+                record->pending.due_us &= ~PENDING_GRANTED;
                 record->pending.name    = get_str(in, UINT16_MAX);
         }
 }

@@ -48,7 +48,7 @@ struct record_session {
         uint64_t    disconnected_us;    /* 0: connected */
         uint32_t    expiry_s;
         uint32_t    will_delay_s;
-        bool        superuser;
+        bool        superuser, granted;
         bool        has_will;
         struct guid will;
         uint8_t     durability;
@@ -87,8 +87,9 @@ struct record_retained {
 
 struct record_pending {
         struct guid message;
-        uint64_t    due_us;             /* wall clock */
+        uint64_t    due_us;             /* wall clock; below 1 << 63 */
         struct str  name;               /* of the shared subscription it is for; empty: for all */
+        bool        granted;            /* its publisher's rights came with its credentials */
 };
 
 struct record {

@@ -28,6 +28,10 @@ static const struct sample {
                                     "ffffffff" "02000000" "6964" "00000000",
           { RECORD_SESSION, .session = { .client_id = { "id", 2 }, .created_us = 0x04030201,
             .disconnected_us = 5, .expiry_s = UINT32_MAX, .durability = 2, .superuser = true } } },
+        { "session of a token", "0102" "04" "02" "0102030400000000" "0500000000000000"
+                                "ffffffff" "02000000" "6964" "00000000",
+          { RECORD_SESSION, .session = { .client_id = { "id", 2 }, .created_us = 0x04030201,
+            .disconnected_us = 5, .expiry_s = UINT32_MAX, .durability = 2, .granted = true } } },
         { "session with a will", "0102" "01" "01" "0100000000000000" "0000000000000000" "0a000000"
                                  "01000000" "78" "01000000" "75" "07000000" A_GUID,
           { RECORD_SESSION, .session = { .client_id = { "x", 1 }, .username = { "u", 1 },
@@ -57,9 +61,12 @@ static const struct sample {
           { RECORD_AWAITING, .awaiting = { 1024, 65535 } } },
         { "retained", "0106" A_GUID, { RECORD_RETAINED, .retained = { GUID_A } } },
         { "pending", "0107" A_GUID "0b00000000000000" "05000000" "672f612f62",
-          { RECORD_PENDING, .pending = { GUID_A, 11, { "g/a/b", 5 } } } },
+          { RECORD_PENDING, .pending = { .message = GUID_A, .due_us = 11,
+            .name = { "g/a/b", 5 } } } },
         { "pending for all", "0107" A_GUID "0b00000000000000" "00000000",
-          { RECORD_PENDING, .pending = { GUID_A, 11, { NULL, 0 } } } },
+          { RECORD_PENDING, .pending = { .message = GUID_A, .due_us = 11 } } },
+        { "pending of a token", "0107" A_GUID "0b00000000000080" "00000000",
+          { RECORD_PENDING, .pending = { .message = GUID_A, .due_us = 11, .granted = true } } },
 };
 
 static unsigned nibble(char digit)
@@ -88,7 +95,8 @@ static bool same_session(const struct record_session *a, const struct record_ses
                a->created_us == b->created_us && a->disconnected_us == b->disconnected_us &&
                a->expiry_s == b->expiry_s && a->will_delay_s == b->will_delay_s &&
                a->has_will == b->has_will && same_guid(a->will, b->will) &&
-               a->durability == b->durability && a->superuser == b->superuser;
+               a->durability == b->durability && a->superuser == b->superuser &&
+               a->granted == b->granted;
 }
 
 static bool same_subscription(const struct record_subscription *a,
@@ -132,6 +140,7 @@ static bool same(const struct record *a, const struct record *b)
         case RECORD_PENDING:
                 return same_guid(a->pending.message, b->pending.message) &&
                        a->pending.due_us == b->pending.due_us &&
+                       a->pending.granted == b->pending.granted &&
                        str_eq(a->pending.name, b->pending.name);
         case RECORD_KINDS:
                 break;
@@ -208,7 +217,7 @@ TEST(what_no_version_writes_is_refused)
                 { "retained", 1, 0xff },
                 { "marks", 2, 1 },                      /* fewer than there are */
                 { "marks", 2, 3 },                      /* more */
-                { "session", 2, 4 },                    /* an unknown flag */
+                { "session", 2, 8 },                    /* an unknown flag */
                 { "session", 3, 3 },                    /* durability */
                 { "session", 24, 0 },                   /* the client id's length */
                 { "session", 24, 3 },

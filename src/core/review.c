@@ -3,9 +3,12 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/due.h"
+#include "core/pending.h"
 #include "core/session_end.h"
 
 static const char not_allowed[] = "a subscription is no longer allowed";
+static const char no_more_for_it[] = "its receiver may not have it, nor others maybe";
 static const char user_changed[] = "its user was removed or changed";
 
 /* A user whose clients are to go. */
@@ -61,35 +64,6 @@ bool review_allows(struct session *session, struct str topic, bool unchecked)
         return ask(session, &request) == ACCESS_ALLOW;
 }
 
-ON_SHARD static void drop(struct session *session, struct message *message)
-{
-        struct hook_args args = { .shard     = session->shard,
-                                  .client_id = session->client_id,
-                                  .username  = session->username,
-                                  .message   = &message,
-                                  .topic     = message_topic(message),
-                                  .why       = "denied" };
-
-        metric_add(&session->shard->metrics.messages_dropped_denied, 1);
-        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
-}
-
-bool review_allows_will(struct session *session)
-{
-        struct access_request request;
-
-        if (is_open(session) || session->will_epoch == session->shard->access_epoch)
-                return true;
-        request = (struct access_request){ .kind   = ACCESS_PUBLISH,
-                                           .topic  = message_topic(session->will),
-                                           .qos    = session->will->qos,
-                                           .retain = session->will->retain };
-        if (ask(session, &request) == ACCESS_ALLOW)
-                return true;
-        drop(session, session->will);
-        return false;
-}
-
 /* ---- one session ----------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct session *session, struct str topic)
@@ -133,11 +107,14 @@ ON_SHARD static void withhold(struct session *session, struct message *message)
                                   .client_id = session->client_id,
                                   .username  = session->username,
                                   .message   = &message,
-                                  .topic     = message_topic(message) };
+                                  .topic     = message_topic(message),
+                                  .why       = "denied" };
 
-        drop(session, message);
+        metric_add(&session->shard->metrics.messages_dropped_denied, 1);
+        hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_DROPPED, &args);
+        args.why = no_more_for_it;
         if (!session->withheld)
-                hooks_run(session->shard->broker->hooks, HOOK_SESSION_WITHHELD, &args);
+                hooks_run(session->shard->broker->hooks, HOOK_MESSAGE_WITHHELD, &args);
         session->withheld = true;
 }
 
@@ -262,12 +239,24 @@ ON_SHARD static void refuse(struct session *session, const char *why)
                 session->peer->ops->refuse(session->peer, REASON_NOT_AUTHORIZED, why);
 }
 
+/* Of who was put out, nothing goes out. */
+ON_SHARD static void drop_will(struct session *session)
+{
+        if (session->will == NULL)
+                return;
+        due_drop(session->shard, session->will, user_changed);
+        session_drop_will(session);
+        journal_session(session);
+}
+
 /* False: the budget is spent before its end. */
 ON_SHARD static bool look_at_session(struct shard *shard, struct session *session, uint32_t *budget)
 {
         --*budget;
-        if (leaves(session))
+        if (leaves(session)) {
                 refuse(session, user_changed);
+                drop_will(session);
+        }
         if (is_open(session))
                 return true;
         if (!look(session, &shard->review_at, budget, &shard->review_ended))
@@ -340,6 +329,7 @@ static void user_deliver(struct loop *loop, struct mail *mail)
         leaver->len = user->len;
         memcpy(leaver->name, user->name, user->len);
         list_push_back(&shard_of(loop)->leavers, &leaver->in_shard);
+        pending_drop_user(shard_of(loop), str_from(leaver->name, leaver->len));
         review_start(shard_of(loop));
 }
 

@@ -18,7 +18,8 @@ enum { REVIEW_SLICE = 512 };
 void review_start(struct shard *shard) ON_SHARD;
 
 /* The user is gone, or may do something else: its clients are told 0x87 and disconnected, wherever
- * they are. False without memory, and some may stay. */
+ * they are; their wills and what they have delayed is dropped. False without memory, and some may
+ * stay. */
 bool review_user(struct broker *broker, struct str username) ANY_THREAD;
 
 /* A client has come back to its session, maybe as another user: what it may no longer have is taken
@@ -31,9 +32,6 @@ bool review_allows(struct session *session, struct str topic, bool unchecked) ON
 
 /* What waited in the queue may still be sent; else it is counted and told as dropped. */
 bool review_lets_out(struct session *session, const struct delivery *delivery) ON_SHARD;
-
-/* The session's will may be published. */
-bool review_allows_will(struct session *session) ON_SHARD;
 
 /* A session comes, goes; its subscriptions have moved in their map. */
 void review_enter(struct session *session) ON_SHARD;

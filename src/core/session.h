@@ -59,6 +59,7 @@ struct session {
         uint32_t            epoch;              /* of the rules that it was looked at with */
         uint32_t            will_epoch;         /* of those that allowed its will; restored: 0 */
         bool                superuser;          /* its client, now or last */
+        bool                granted;            /* likewise: its rights came with its credentials */
         bool                partly;             /* a subscription is allowed in part */
         bool                revoked;            /* what waits may be of subscriptions that ended */
         bool                withheld;           /* some of it was dropped, and that was told */

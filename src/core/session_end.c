@@ -4,21 +4,28 @@
 
 #include "base/memory.h"
 #include "core/alarm.h"
+#include "core/due.h"
 #include "core/pending.h"
 #include "core/publish.h"
 #include "core/replay.h"
 #include "core/review.h"
 
-/* Takes the will, which is published once [MQTT-3.1.2-10] and goes unpublished when the rules no
- * longer allow it. NULL: there is nothing to publish. */
+/* Takes the will, which is published once [MQTT-3.1.2-10]. NULL: there is nothing to publish. */
 ON_SHARD static struct message *take_will(struct session *session)
 {
         loop_timer_cancel(&session->shard->loop, &session->will_timer);
-        if (session->will == NULL || review_allows_will(session))
-                return TAKE(session->will);
-        message_put(TAKE(session->will));
-        journal_session(session);
-        return NULL;
+        return TAKE(session->will);
+}
+
+/* Rules that are the same as when it was allowed have been asked. */
+ON_SHARD static void leave(struct session *session, struct message *will, struct entry *entry)
+{
+        bool granted = session->superuser || session->granted;
+
+        if (entry != NULL)
+                entry->granted = granted;
+        due_publish(session->shard, will, entry, granted,
+                    session->will_epoch == session->shard->access_epoch);
 }
 
 void session_publish_will(struct session *session)
@@ -48,12 +55,14 @@ void session_publish_will(struct session *session)
         }
         fields.properties = &properties;
 
-        struct message *due = message_stamp(session->shard, &fields);
+        struct message *due   = message_stamp(session->shard, &fields);
+        struct entry   *entry = NULL;
 
         if (due != NULL && session->durability != DURABILITY_MEMORY)
-                pending_publish(session->shard, due, &(struct pending_to){ .except = NULL });
-        else if (due != NULL)
-                publish(session->shard, due);
+                entry = entry_of_pending(session->shard, due, session->shard->loop.now.wall_us,
+                                         (struct str){ 0 });
+        if (due != NULL)
+                leave(session, due, entry);
         message_put(will);
         journal_session(session);               /* which has no will any more */
 }

@@ -85,6 +85,7 @@ struct session *session_restore(struct shard *shard, const struct record_session
         session->will_delay_s = record->will_delay_s;
         session->superuser    = record->superuser;
         session->revoked      = true;   /* nothing stored says what has ended before */
+        session->granted      = record->granted;
         if (session->durability != DURABILITY_MEMORY)
                 count_kept(session);
         if (will != NULL)

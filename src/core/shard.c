@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "core/due.h"
 #include "core/pending.h"
 #include "core/pubsub.h"
 #include "core/replay.h"
@@ -50,6 +51,7 @@ bool shard_init(struct shard *shard, struct broker *broker, const struct loop_co
         replay_init(shard);
         role_leave();
         list_init(&shard->pendings);
+        list_init(&shard->dues);
         review_init(shard);
         shard->access_epoch = 1;        /* 0: of what a restart has brought back */
         journal_init(&shard->journal, shard);
@@ -72,6 +74,7 @@ void shard_deinit(struct shard *shard)
         role_claim(&shard->loop);
         journal_close(shard);
         pending_clear(shard);
+        due_clear(shard);
         while ((session = map_next(&shard->sessions, &at)) != NULL) {
                 session_free(session);
                 at--;           /* another may have moved to its place */

@@ -55,6 +55,7 @@ struct shard {
         struct journal         journal;
         struct list            pendings;                /* messages that wait for their time */
         uint32_t               pending_count;
+        struct list            dues;                    /* of which it is asked whether they may */
         struct map             sessions;                /* client id -> struct session */
         struct slab            session_slab;
         struct retainer       *retainer;

@@ -140,8 +140,8 @@ def test_waiting_messages_are_taken_back(ruled):
     assert back.messages.get(timeout=SECONDS_MAX).topic == "b"
     publish(broker, "b")
     assert back.messages.get(timeout=SECONDS_MAX).topic == "b"
-    assert broker.wait_for('session.withheld client="away"')
-    assert broker.count("session.withheld") == 1                # of three that were dropped
+    assert broker.wait_for('message.withheld client="away"')
+    assert broker.count("message.withheld") == 1                # of three that were dropped
     watcher = Client(broker, "watcher", paho.MQTTv5)
     watcher.subscribe("$SYS/brokers/+/metrics/messages/dropped/denied", 0)
     while watcher.messages.get(timeout=SECONDS_MAX).payload != b"3":

@@ -267,3 +267,24 @@ def test_who_is_taken_out_of_scram_is_disconnected(scram, tmp_path):
     assert alice.take(wire.DISCONNECT).reason == 0x87
     bob.ping()
     assert scram.stop() == 0
+
+
+def test_nothing_goes_out_of_who_was_taken_out(guarded, tmp_path):
+    """Neither its will nor what it has delayed; of the others both."""
+    file = tmp_path / "passwd"
+    passwd("-b", file, "bob", "battery staple")
+    assert guarded.wait_for("auth.loaded", 2)
+    watcher = wire.Client(guarded.port, "watcher", 5, username="bob", password="battery staple")
+    watcher.subscribe("#", 0)
+    alice = wire.Client(guarded.port, "alice", 5, username="alice", password="correct horse",
+                        will="will")
+    alice.publish("$delayed/3/of-alice", b"no", 1, 1)
+    alice.take(wire.PUBACK, 1)
+    bob = wire.Client(guarded.port, "bob", 5, username="bob", password="battery staple")
+    bob.publish("$delayed/3/of-bob", b"yes", 1, 1)
+    bob.take(wire.PUBACK, 1)
+    passwd("-D", file, "alice")
+    assert alice.take(wire.DISCONNECT).reason == 0x87
+    assert guarded.wait_for("message.withheld", 2)
+    assert watcher.take(wire.PUBLISH).topic == "of-bob"
+    assert watcher.ping() == []

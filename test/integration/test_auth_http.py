@@ -270,3 +270,23 @@ def test_another_service_is_asked_anew(daemons, services, tmp_path):
     else:
         raise AssertionError("what the first service has said still counts")
     assert broker.stop() == 0
+
+
+def test_a_delayed_message_is_asked_about_when_it_is_due(daemons, services, tmp_path):
+    denied = set()
+    web = services(lambda path, params: (403 if params.get("topic") in denied else 200, ""))
+    broker = start(daemons, tmp_path, auth__http__auth_req=web.url + "/auth",
+                   auth__http__acl_req=web.url + "/acl")
+    watcher = wire.Client(broker.port, "watcher", 5, username="bob", password="x")
+    watcher.subscribe("#", 0)
+    for name in "stays", "away":
+        client = wire.Client(broker.port, name, 5, username="ann", password="x")
+        for number, topic in enumerate(("no/" + name, "yes/" + name), 1):
+            client.publish("$delayed/2/" + topic, b"", 1, number)
+            assert client.take(wire.PUBACK, number).reason in (0, 0x10)
+        denied.add("no/" + name)
+    client.close()
+    assert broker.wait_for("message.withheld", 2)
+    assert {watcher.take(wire.PUBLISH).topic for _ in range(2)} == {"yes/stays", "yes/away"}
+    assert watcher.ping() == []
+    assert broker.stop() == 0

@@ -244,3 +244,23 @@ def test_a_token_that_says_nothing_of_topics(daemons, tmp_path, options, reason)
     client.publish("t", b"", 1, 1)
     assert client.take(wire.PUBACK, 1).reason == reason
     assert broker.stop() == 0
+
+
+def test_what_a_token_allowed_is_published_though_it_is_gone(daemons, tmp_path):
+    """By a broker that was started again, too."""
+    broker = start(daemons, tmp_path, auth__jwt__secret=SECRET)
+    broker.options["durability"] = "strict"
+    assert broker.stop() == 0
+    broker.start()
+    watcher = {"username": "ann", "password": token({"acl": {"sub": ["#"]}})}
+    wire.Client(broker.port, "watcher", 5, **watcher).subscribe("#", 1)
+    client = wire.Client(broker.port, "c1", 5, username="ann",
+                         password=token({"acl": {"pub": ["t"]}}))
+    client.publish("$delayed/3/t", b"kept", 1, 1)
+    assert client.take(wire.PUBACK, 1).reason < 0x80
+    client.close()
+    broker.kill()
+    broker.start()
+    again = wire.Client(broker.port, "watcher", 5, **watcher)
+    assert again.take(wire.PUBLISH).payload == b"kept"
+    assert broker.stop() == 0

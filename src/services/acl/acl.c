@@ -55,7 +55,7 @@ UNCHECKED static enum hook_result on_unsubscribed(void *context, struct hook_arg
         return HOOK_OK;
 }
 
-/* Those in memory are dropped at once, those on disk as their turn comes: the counter goes on. */
+/* Of a session's queue: those in memory are dropped at once, those on disk as their turn comes. */
 UNCHECKED static enum hook_result on_withheld(void *context, struct hook_args *args)
 {
         struct acl *acl     = context;
@@ -64,10 +64,9 @@ UNCHECKED static enum hook_result on_withheld(void *context, struct hook_args *a
         if (!log_allowed(&acl->lines[args->shard->loop.config.id], LINES_LOGGED,
                          args->shard->loop.now.mono_ms, &skipped))
                 return HOOK_OK;
-        LOG(WARNING, "session.withheld", F_STR("client", args->client_id),
+        LOG(WARNING, "message.withheld", F_STR("client", args->client_id),
             F_STR("username", args->username), F_STR("topic", args->topic),
-            F_TEXT("why", "what waits for it is no longer allowed, this and perhaps more"),
-            F_U64("skipped", skipped));
+            F_TEXT("why", args->why), F_U64("skipped", skipped));
         return HOOK_OK;
 }
 
@@ -84,7 +83,7 @@ struct acl *acl_new(struct broker *broker)
         acl->broker = broker;
         if (access_add(broker->access, &provider, acl) &&
             hooks_add(broker->hooks, HOOK_SESSION_UNSUBSCRIBED, on_unsubscribed, acl, 0) &&
-            hooks_add(broker->hooks, HOOK_SESSION_WITHHELD, on_withheld, acl, 0))
+            hooks_add(broker->hooks, HOOK_MESSAGE_WITHHELD, on_withheld, acl, 0))
                 return acl;
         mem_free(acl);
         return NULL;

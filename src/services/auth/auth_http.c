@@ -451,6 +451,12 @@ static void cancel(void *context, struct access_request *request)
         question_free(question);
 }
 
+static bool grants(void *context, const struct access_request *request)
+{
+        on_shard(&request->shard->loop);
+        return access_note(request, context) != NULL;
+}
+
 static bool has_rules(void *context, const struct shard *shard)
 {
         return config_of(context, shard)->requests[AUTH_HTTP_ACL].url[0] != '\0';
@@ -468,7 +474,8 @@ const struct auth_kind auth_kind_http = {
                         .kinds     = ACCESS_CONNECTS | ACCESS_TOPICS,
                         .check     = check,
                         .cancel    = cancel,
-                        .has_rules = has_rules },
+                        .has_rules = has_rules,
+                        .grants    = grants },
         .renewed    = renewed,
         .lacks      = lacks,
         .load       = load,

@@ -371,26 +371,6 @@ static struct str token_of(const struct auth_jwt_config *config,
         return request->has_password ? request->password : (struct str){ 0 };
 }
 
-/* With the keys of the configuration, then with those of the key set. */
-ON_SHARD static enum jwt_result verify(const struct auth_link *link, const struct jwt_data *known,
-                                       struct str token, const struct shard *shard, json_t **claims,
-                                       const char **why)
-{
-        enum jwt_result result = JWT_UNKNOWN_KEY, other;
-        const char     *other_why;
-
-        if (known->keys.count > 0 || link->beside == NULL)
-                result = jwt_verify(&known->keys, token, claims, why);
-        if ((result != JWT_BAD && result != JWT_UNKNOWN_KEY) || link->beside == NULL)
-                return result;
-        other = jwt_verify(jwks_keys(link->beside, shard), token, claims, &other_why);
-        if (other == JWT_GOOD || result == JWT_UNKNOWN_KEY) {
-                *why = other_why;
-                return other;
-        }
-        return result;
-}
-
 static void looked(struct jwks_waiter *waiter);
 
 ON_SHARD static enum access_verdict wait_for_key(struct auth_link      *link,
@@ -416,6 +396,8 @@ ON_SHARD static enum access_verdict judge(struct auth_link *link, struct access_
         const struct auth_data *data  = auth_link_data(link, request->shard);
         const struct jwt_data  *known = list_entry(data, struct jwt_data, data);
         struct str              token = token_of(&known->config, request);
+        const struct jwk_set   *jwks  = link->beside != NULL
+                                                ? jwks_keys(link->beside, request->shard) : NULL;
         json_t                 *claims = NULL;
         const char             *why    = NULL;
         enum jwt_result         result;
@@ -423,7 +405,7 @@ ON_SHARD static enum access_verdict judge(struct auth_link *link, struct access_
 
         if (token.ptr == NULL)
                 return ACCESS_IGNORE;
-        result = verify(link, known, token, request->shard, &claims, &why);
+        result = jwt_verify(&known->keys, jwks, token, &claims, &why);
         if (result == JWT_NONE && request->method.ptr == NULL)
                 return ACCESS_IGNORE;
         if (result == JWT_UNKNOWN_KEY && may_wait && link->beside != NULL)
@@ -468,6 +450,15 @@ static enum access_verdict check(void *context, struct access_request *request)
         return permissions_check(note->permissions, request);
 }
 
+static bool grants(void *context, const struct access_request *request)
+{
+        const struct jwt_note *note;
+
+        on_shard(&request->shard->loop);
+        note = note_of(context, request);
+        return note != NULL && note->permissions != NULL;
+}
+
 /* Tokens say what their clients may, unless the configuration has said that none does. */
 static bool has_rules(void *context, const struct shard *shard)
 {
@@ -492,7 +483,8 @@ const struct auth_kind auth_kind_jwt = {
                       .kinds     = ACCESS_CONNECTS | ACCESS_TOPICS,
                       .check     = check,
                       .cancel    = cancel,
-                      .has_rules = has_rules },
+                      .has_rules = has_rules,
+                      .grants    = grants },
         .exchange = { .name   = "jwt",
                       .kinds  = ACCESS_CONNECTS,
                       .method = { "JWT", 3 },

@@ -10,7 +10,8 @@
 enum {
         JWT_BYTES_MAX        = 16384,   /* a token; larger ones are not looked at */
         JWT_HEADER_BYTES_MAX = 2048,
-        JWT_TRIES_MAX        = 4,       /* keys that are tried when the token names none */
+        JWT_TRIES_MAX        = 4,       /* keys that are tried when the token names none; of the
+                                         * dear ones (ES384, ES512) one */
 };
 
 enum jwt_result {
@@ -20,10 +21,11 @@ enum jwt_result {
         JWT_UNKNOWN_KEY,        /* it may be good: no key has the name that it gives */
 };
 
-/* The claims of a token that one of the keys has signed, in *claims: json_decref() them. Anything
- * else leaves *claims NULL, and *why says what it is about, in static words. */
-enum jwt_result jwt_verify(const struct jwk_set *keys, struct str token, json_t **claims,
-                           const char **why);
+/* The claims of a token that one of the keys, or of `more` (may be NULL), has signed, in *claims:
+ * json_decref() them. Anything else leaves *claims NULL, and *why says what it is about, in static
+ * words. */
+enum jwt_result jwt_verify(const struct jwk_set *keys, const struct jwk_set *more, struct str token,
+                           json_t **claims, const char **why);
 
 /* exp, nbf and iat, with a leeway. *until_us: when it ends, leeway included; 0: never. False: *why,
  * static. */

@@ -54,7 +54,7 @@ static enum jwt_result verify(const struct jwk_set *keys, struct str token)
 {
         json_t         *claims = NULL;
         const char     *why    = NULL;
-        enum jwt_result result = jwt_verify(keys, token, &claims, &why);
+        enum jwt_result result = jwt_verify(keys, NULL, token, &claims, &why);
 
         EXPECT((claims != NULL) == (result == JWT_GOOD));
         EXPECT(result == JWT_GOOD || why != NULL);
@@ -89,7 +89,7 @@ TEST(edwards_curves_sign_too)
         const char    *why;
 
         add_jwk(&keys, edwards_jwk);
-        EXPECT_EQ(jwt_verify(&keys, STR(edwards_token), &claims, &why), JWT_BAD);
+        EXPECT_EQ(jwt_verify(&keys, NULL, STR(edwards_token), &claims, &why), JWT_BAD);
         EXPECT(strstr(why, "JSON") != NULL, "%s", why);
         jwk_set_deinit(&keys);
 }
@@ -333,6 +333,45 @@ TEST(a_token_that_names_its_key_means_that_one)
         }
 }
 
+/* A token without a name is tried with both sets' keys, but the dear ones count for all. */
+TEST(a_forged_token_costs_one_dear_check)
+{
+        static const struct row {
+                enum key_kind   kind;
+                const char     *curve, *how;
+                enum jwt_result behind_another;
+        } rows[] = {
+                { P256, "P-256", "ES256", JWT_GOOD },
+                { P384, "P-384", "ES384", JWT_BAD },
+                { P521, "P-521", "ES512", JWT_BAD },
+        };
+        const struct row *row;
+
+        EACH(rows, row)
+        {
+                struct jwk_set mine   = set_of(row->kind), others = { 0 };
+                EVP_PKEY      *other  = EVP_EC_gen(row->curve);
+                struct buffer  pem    = pem_of(other), token;
+                char           header[32], why[JWK_WHY_SIZE];
+                json_t        *claims;
+                const char    *said;
+
+                EXPECT(jwk_add_pem(&others, buffer_str(&pem), why), "%s", why);
+                snprintf(header, sizeof header, "{\"alg\":\"%s\"}", row->how);
+                token = token_of(header, "{}", row->how, own[row->kind], (struct str){ 0 });
+                EXPECT_EQ(jwt_verify(&mine, &others, buffer_str(&token), &claims, &said), JWT_GOOD);
+                json_decref(claims);
+                EXPECT_EQ(jwt_verify(&others, &mine, buffer_str(&token), &claims, &said),
+                          row->behind_another);
+                json_decref(claims);
+                jwk_set_deinit(&mine);
+                jwk_set_deinit(&others);
+                buffer_deinit(&pem);
+                buffer_deinit(&token);
+                EVP_PKEY_free(other);
+        }
+}
+
 /* ---- claims ---------------------------------------------------------------------------------- */
 
 TEST(a_token_has_its_time)
@@ -499,7 +538,8 @@ SUITE(jwt, CASE(the_vectors_of_the_rfcs_are_good), CASE(edwards_curves_sign_too)
       CASE(a_key_is_used_for_its_own_algorithms_only),
       CASE(padding_of_probability_must_be_named_by_the_key), CASE(a_public_key_is_no_secret),
       CASE(forged_tokens_are_refused), CASE(what_has_not_the_form_is_no_token),
-      CASE(a_token_that_names_its_key_means_that_one), CASE(a_token_has_its_time),
+      CASE(a_token_that_names_its_key_means_that_one),
+      CASE(a_forged_token_costs_one_dear_check), CASE(a_token_has_its_time),
       CASE(an_audience_is_one_or_a_list), CASE(keys_that_are_of_no_use_are_left_out),
       CASE(a_set_from_elsewhere_brings_no_secrets), CASE(key_files_say_what_is_wrong_with_them),
       CASE(forget_the_keys_of_this_test))

@@ -295,6 +295,13 @@ UNCHECKED static enum hook_result on_authenticated(void *context, struct hook_ar
                       &args->shard->metrics.connections_refused_banned);
 }
 
+/* Who is banned says nothing any more, though it has left it behind. */
+UNCHECKED static enum hook_result on_due(void *context, struct hook_args *args)
+{
+        return is_banned(context, args->shard, NULL, args->client_id, args->username) ? HOOK_STOP
+                                                                                      : HOOK_OK;
+}
+
 ON_SHARD static uint32_t delay_of(const struct settings *settings, uint32_t failures)
 {
         uint64_t delay_ms = settings->failures_delay_ms;
@@ -525,6 +532,7 @@ struct guard *guard_new(struct broker *broker, const char *folder)
             hooks_add(broker->hooks, HOOK_CLIENT_RELEASE, on_release, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_CONNECT, on_connect, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_AUTHENTICATED, on_authenticated, guard, 0) &&
+            hooks_add(broker->hooks, HOOK_MESSAGE_DUE, on_due, guard, 0) &&
             hooks_add(broker->hooks, HOOK_CLIENT_AUTH_FAILED, on_auth_failed, guard, 0))
                 return guard;
         guard_free(guard);

@@ -151,10 +151,7 @@ ON_SHARD static enum outcome take_message(struct shard *shard, uint64_t key,
         bool good;
 
         if (record->kind == RECORD_PENDING)
-                return pending_restore(shard, message, key, record->pending.due_us,
-                                       record->pending.name)
-                               ? TAKEN
-                               : NO_MEMORY;
+                return pending_restore(shard, message, key, &record->pending) ? TAKEN : NO_MEMORY;
         if (message_expired(message, shard->loop.now.wall_us)) {
                 message_put(message);
                 return NOT_WANTED;
