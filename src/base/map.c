@@ -84,35 +84,29 @@ void *map_next(const struct map *map, size_t *at)
 
 static void walk_begin(const struct map *map, struct map_walk *walk)
 {
-        size_t tail = map->size;
+        size_t from = 0;
 
-        while (tail > 0 && map->slots[tail - 1].value != NULL)
-                tail--;
-        *walk = (struct map_walk){ .size = map->size, .at = map->size, .tail = tail };
+        while (from < map->size && map->slots[from].value != NULL)
+                from++;
+        *walk = (struct map_walk){ .size = map->size, .from = from, .left = map->size };
 }
 
-/* Downwards, since a removal pulls values down: to where they are still to be seen, or seen again.
- * But from the first slots it may pull one round to the run of slots at the end, in which its home
- * is; so that is seen twice. */
+/* Downwards and round to a slot that was free, since a removal pulls values down: to where they are
+ * still to be seen, or seen again. None that was there is pulled past that slot, for its home is on
+ * this side of it. Of a map that does not change each is seen once. */
 void *map_walk_next(const struct map *map, struct map_walk *walk, size_t *slots)
 {
         if (walk->size != map->size)
                 walk_begin(map, walk);
-        while (*slots > 0 && !walk->done) {
+        while (*slots > 0 && walk->left > 0) {
                 void *value;
 
-                if (walk->at == walk->floor) {
-                        walk->done  = walk->twice;
-                        walk->twice = true;
-                        walk->at    = walk->done ? walk->at : walk->size;
-                        walk->floor = walk->tail;
-                        continue;
-                }
                 --*slots;
-                value = map->slots[--walk->at].value;
+                value = map->slots[(walk->from + --walk->left) & (map->size - 1)].value;
                 if (value != NULL)
                         return value;
         }
+        walk->done = walk->left == 0;
         return NULL;
 }
 

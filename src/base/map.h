@@ -37,13 +37,12 @@ void *map_remove(struct map *map, struct str key);      /* the removed value, or
  * by one, for another value may have moved to its place. */
 void *map_next(const struct map *map, size_t *at);
 
-/* A walk in slices, between which the map may change: what is there all the time is shown at least
- * once. Zeroed it has not begun. */
+/* A walk in slices, between which the map may change: what is there all the time is shown, twice
+ * only if it was moved by a change. Zeroed it has not begun. */
 struct map_walk {
         size_t size;            /* of the map; with another one it begins again */
-        size_t at, floor;       /* slots from floor to at are to be seen */
-        size_t tail;            /* the run of slots that the last one ended when it began */
-        bool   twice;           /* that run is being seen for the second time */
+        size_t from;            /* a slot that was free when it began */
+        size_t left;            /* slots from there on that are to be seen */
         bool   done;
 };
 

@@ -197,6 +197,27 @@ TEST(a_walk_in_slices_meets_what_stays)
                 walk_among_changes(seed);
 }
 
+TEST(a_walk_in_slices_meets_what_is_at_rest_once)
+{
+        for (uint64_t seed = 0; seed < 500; seed++) {
+                struct map      map  = map_new(seed);
+                struct map_walk walk = { 0 };
+
+                for (unsigned i = 0; i < 24; i++)
+                        EXPECT(map_add(&map, &named[i]));
+                while (!walk.done) {
+                        size_t        slots = 5;
+                        struct named *value;
+
+                        while ((value = map_walk_next(&map, &walk, &slots)) != NULL)
+                                value->met++;
+                }
+                for (unsigned i = 0; i < 24; i++)
+                        EXPECT_EQ(named[i].met, 1);
+                map_deinit(&map);
+        }
+}
+
 TEST(a_walk_begins_again_when_the_map_has_grown)
 {
         struct map      map  = map_new(1);
@@ -252,5 +273,6 @@ TEST(without_memory_nothing_changes)
 SUITE(map, CASE(random_use_agrees_with_a_naive_model),
       CASE(every_order_of_removal_leaves_the_others), CASE(a_walk_meets_everything_once),
       CASE(a_walk_may_remove_what_it_meets), CASE(a_walk_in_slices_meets_what_stays),
+      CASE(a_walk_in_slices_meets_what_is_at_rest_once),
       CASE(a_walk_begins_again_when_the_map_has_grown), CASE(an_empty_map_holds_no_memory),
       CASE(without_memory_nothing_changes))
