@@ -63,12 +63,16 @@ class Daemon:
                                          SECONDS_MAX), f"no {event}:\n" + "\n".join(self.lines)
             return self.count(event) >= times
 
-    def field(self, event, name):
-        """The number in a log line."""
+    def line(self, event):
+        """The last log line of that event; others may have come behind it."""
         for line in reversed(self.lines):
             if f" {event}" in line:
-                return int(re.search(rf"\b{name}=(\d+)", line)[1])
+                return line
         raise AssertionError(f"no {event}:\n" + "\n".join(self.lines))
+
+    def field(self, event, name):
+        """The number in a log line."""
+        return int(re.search(rf"\b{name}=(\d+)", self.line(event))[1])
 
     def kill(self):
         self.process.kill()

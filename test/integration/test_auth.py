@@ -225,7 +225,7 @@ def test_scram(scram):
     _, answer = client.again("bob", "builder")
     assert answer.kind == wire.DISCONNECT and answer.body[0] == 0x87
     assert scram.wait_for("auth.failed")
-    assert 'user="bob"' in scram.lines[-1] or any('user="bob"' in line for line in scram.lines)
+    assert any('user="bob"' in line for line in scram.lines)
 
 
 @pytest.mark.parametrize("who", [("alice", "Pencil"), ("nobody", "pencil")])
