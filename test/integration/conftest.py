@@ -12,6 +12,19 @@ import daemon
 
 READY_SECONDS_MAX = 20
 
+# Where ThreadSanitizer has nothing to see that it does not see in the others, and minutes to spend.
+NOT_UNDER_TSAN = ("test_matrix", "test_bench", "test_browser", "test_damage", "test_inspection",
+                  "test_privilege", "test_store_tool", "test_tool")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("LINNET_FLAVOUR") != "tsan":
+        return
+    skip = pytest.mark.skip(reason="the release has it: conftest.NOT_UNDER_TSAN")
+    for item in items:
+        if item.module.__name__ in NOT_UNDER_TSAN:
+            item.add_marker(skip)
+
 
 class Broker:
     def __init__(self, folder: pathlib.Path, shards: int):
