@@ -292,7 +292,7 @@ run-$(OUT)/%: $(OUT)/%
 check-$(OUT)/%: $(OUT)/%
 	@rm -rf $(OUT)/scratch/$(*F) && mkdir -p $(OUT)/scratch/$(*F)
 	@tools/suite command fuzz-$(call fuzz_name,$<) $< $(call fuzz_flags,$<) -seed=1 -verbosity=0 \
-	        -runs=$(FUZZ_RUNS) -max_total_time=60 $(OUT)/scratch/$(*F) $(call fuzz_input,$<)
+	        -runs=$(FUZZ_RUNS) -max_total_time=20 $(OUT)/scratch/$(*F) $(call fuzz_input,$<)
 endif
 
 # ---- analysis ------------------------------------------------------------------------------------
